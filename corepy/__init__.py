@@ -1,0 +1,3 @@
+"""corepy: a Corefile-compatible DNS server."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,344 @@
+"""DNS messages as bytes: what can be learned and changed without building objects.
+
+Nothing here keeps state, knows a socket or imports the rest of corepy but its errors and codes. Offsets count from the
+start of the message. Functions on whole messages raise `Malformed` (FORMERR) where the bytes are not a message;
+those on names given as text raise ValueError. Names in wire form are uncompressed and end in a zero byte; the
+identity of a name is `key(name)`, its labels in lower case (RFC 4343).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from struct import Struct, error as StructError
+from typing import Final, NamedTuple
+
+from corepy import codes
+from corepy.errors import Malformed
+
+HEADER: Final = Struct("!6H")
+QUESTION: Final = Struct("!2H")
+RECORD: Final = Struct("!HHIH")
+"""Type, class, TTL and length of the data: the fixed part of a record behind its owner name (RFC 1035 3.2.1)."""
+
+QR: Final = 0x8000
+AA: Final = 0x0400
+TC: Final = 0x0200
+RD: Final = 0x0100
+RA: Final = 0x0080
+Z: Final = 0x0040
+AD: Final = 0x0020
+CD: Final = 0x0010
+OPCODE: Final = 0x7800
+RCODE: Final = 0x000F
+DO: Final = 0x8000
+"""DNSSEC OK in the flags of an OPT record (RFC 3225 3)."""
+
+MAX_NAME: Final = 255
+"""Octets of a name in wire form (RFC 1035 2.3.4)."""
+MAX_MESSAGE: Final = 65535
+MIN_UDP_SIZE: Final = 512
+"""What every client takes over UDP (RFC 1035 2.3.4); an EDNS size below counts as this (RFC 6891 6.2.3)."""
+
+ANSWER: Final = 0
+AUTHORITY: Final = 1
+ADDITIONAL: Final = 2
+
+
+# --- names -----------------------------------------------------------------------------------
+
+_ESCAPED = re.compile(r"\\(\d{3})|\\(.)", re.DOTALL)
+_SPECIAL = frozenset(b".'@;()\" \\")
+_TEXT: Final = tuple(
+    f"\\{chr(octet)}" if octet in _SPECIAL else chr(octet) if 0x20 < octet < 0x7F else f"\\{octet:03d}"
+    for octet in range(256)
+)
+"""How each octet of a label is written (RFC 1035 5.1): `.` and what zone files give a meaning to with a backslash."""
+
+
+def encode_name(text: str) -> bytes:
+    r"""The wire form of a name in presentation form, with `\.` and `\DDD` escapes (RFC 1035 5.1).
+
+    A final dot makes no difference, "." and "" are the root. Raises ValueError where the text is no name.
+    """
+    if text in ("", "."):
+        return b"\0"
+    labels: list[bytearray] = [bytearray()]
+    at = 0
+    raw = text.encode("utf-8", "surrogateescape").decode("latin-1")
+    while at < len(raw):
+        letter = raw[at]
+        if letter == "\\":
+            match = _ESCAPED.match(raw, at)
+            if match is None or (match[1] and int(match[1]) > 255):
+                raise ValueError(f"{text!r} has a backslash that escapes nothing")
+            labels[-1].append(int(match[1]) if match[1] else ord(match[2]))
+            at = match.end()
+            continue
+        at += 1
+        if letter == ".":
+            labels.append(bytearray())
+        else:
+            labels[-1].append(ord(letter))
+    if not labels[-1]:
+        labels.pop()
+    if not all(labels):
+        raise ValueError(f"{text!r} has an empty label")
+    if max(map(len, labels)) > 63:
+        raise ValueError(f"{text!r} has a label of more than 63 octets")
+    name = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    if len(name) > MAX_NAME:
+        raise ValueError(f"{text!r} has more than {MAX_NAME} octets")
+    return name
+
+
+def decode_name(name: bytes) -> str:
+    """The presentation form of an uncompressed name, with the final dot; safe to print and log."""
+    labels = []
+    at = 0
+    while length := name[at]:
+        at += 1
+        labels.append("".join([_TEXT[octet] for octet in name[at : at + length]]))
+        at += length
+    return ".".join(labels) + "."
+
+
+def key(name: bytes) -> bytes:
+    """What two equal names have in common: the wire form in lower case (RFC 4343 3). Length octets stay."""
+    return name.lower()
+
+
+def suffixes(name: bytes) -> Iterator[bytes]:
+    """The name itself, then each of its parents, the root last."""
+    at = 0
+    while name[at]:
+        yield name[at:]
+        at += name[at] + 1
+    yield b"\0"
+
+
+def is_subdomain(name: bytes, zone: bytes) -> bool:
+    """Whether `name` is `zone` or below it; both as keys."""
+    if not name.endswith(zone):
+        return False
+    at, end = 0, len(name) - len(zone)
+    while at < end:
+        at += name[at] + 1
+    return at == end
+
+
+def labels(name: bytes) -> int:
+    """How many labels a name has, the root's none."""
+    at = count = 0
+    while name[at]:
+        at += name[at] + 1
+        count += 1
+    return count
+
+
+def skip_name(wire: bytes, at: int) -> int:
+    """The offset behind the name at `at`, which may end in a compression pointer (RFC 1035 4.1.4)."""
+    try:
+        while length := wire[at]:
+            if length >= 0xC0:
+                return at + 2
+            if length > 63:
+                raise Malformed("label type", codes.FORMERR)
+            at += length + 1
+    except IndexError:
+        raise Malformed("name without end", codes.FORMERR) from None
+    return at + 1
+
+
+def read_name(wire: bytes, at: int) -> tuple[bytes, int]:
+    """The name at `at`, uncompressed, and the offset behind it.
+
+    A pointer has to point before itself, so that reading always ends (RFC 9267 3).
+    """
+    parts: list[bytes] = []
+    size, behind, limit = 1, 0, at
+    try:
+        while length := wire[at]:
+            if length >= 0xC0:
+                target = (length & 0x3F) << 8 | wire[at + 1]
+                if target >= limit:
+                    raise Malformed("compression pointer forward", codes.FORMERR)
+                behind = behind or at + 2
+                at = limit = target
+                continue
+            if length > 63:
+                raise Malformed("label type", codes.FORMERR)
+            size += length + 1
+            if size > MAX_NAME:
+                raise Malformed("name too long", codes.FORMERR)
+            parts.append(wire[at : at + length + 1])
+            at += length + 1
+    except IndexError:
+        raise Malformed("name without end", codes.FORMERR) from None
+    return b"".join(parts) + b"\0", behind or at + 1
+
+
+# --- records ---------------------------------------------------------------------------------
+
+
+class Record(NamedTuple):
+    """Where a resource record of a message is: offsets, and the numbers of its fixed part."""
+
+    section: int
+    start: int
+    rtype: int
+    rclass: int
+    ttl: int
+    data: int
+    end: int
+
+
+def question_end(wire: bytes) -> int:
+    """The offset behind the question section; 12 where there is none."""
+    at = 12
+    for _ in range(HEADER.unpack_from(wire)[2]):
+        at = skip_name(wire, at) + 4
+    return at
+
+
+def records(wire: bytes, at: int = 0) -> Iterator[Record]:
+    """All records of a message, in its order; `at` is the end of the question where that is known."""
+    _, _, _, *counts = HEADER.unpack_from(wire)
+    at = at or question_end(wire)
+    for section, count in enumerate(counts):
+        for _ in range(count):
+            start, at = at, skip_name(wire, at)
+            try:
+                rtype, rclass, ttl, length = RECORD.unpack_from(wire, at)
+            except StructError:
+                raise Malformed("record cut short", codes.FORMERR) from None
+            data, at = at + 10, at + 10 + length
+            if at > len(wire):
+                raise Malformed("record data cut short", codes.FORMERR)
+            yield Record(section, start, rtype, rclass, ttl, data, at)
+
+
+def find_opt(wire: bytes, at: int = 0) -> Record | None:
+    """The OPT record of a message (RFC 6891 6.1.1); None where there is none."""
+    if wire[10:12] == b"\0\0":
+        return None
+    found = None
+    for record in records(wire, at):
+        if record.rtype == codes.OPT and record.section == ADDITIONAL:
+            found = record
+    return found
+
+
+def options(wire: bytes, opt: Record) -> Iterator[tuple[int, bytes]]:
+    """The EDNS options of an OPT record: code and data (RFC 6891 6.1.2)."""
+    at = opt.data
+    while at < opt.end:
+        if at + 4 > opt.end:
+            raise Malformed("EDNS option cut short", codes.FORMERR)
+        code, length = QUESTION.unpack_from(wire, at)
+        at += 4 + length
+        if at > opt.end:
+            raise Malformed("EDNS option data cut short", codes.FORMERR)
+        yield code, wire[at - length : at]
+
+
+# --- what compression saves ------------------------------------------------------------------
+
+_NAMES_IN_DATA: Final = {
+    codes.NS: (0, 1),
+    3: (0, 1),
+    4: (0, 1),
+    codes.CNAME: (0, 1),
+    codes.SOA: (0, 2),
+    7: (0, 1),
+    8: (0, 1),
+    9: (0, 1),
+    codes.PTR: (0, 1),
+    14: (0, 2),
+    codes.MX: (2, 1),
+    17: (0, 2),
+    18: (2, 1),
+    21: (2, 1),
+    26: (2, 2),
+    codes.SRV: (6, 1),
+    36: (2, 1),
+    codes.DNAME: (0, 1),
+}
+"""Types whose data may hold compressed names: octets before the names, and how many names (RFC 1035, RFC 3597 4)."""
+
+
+def _name_size(wire: bytes, at: int) -> int:
+    """Octets of the name at `at` without compression; pointers were checked by whoever walked the records."""
+    size = 1
+    limit = at
+    while length := wire[at]:
+        if length >= 0xC0:
+            at = (length & 0x3F) << 8 | wire[at + 1]
+            if at >= limit:
+                raise Malformed("compression pointer forward", codes.FORMERR)
+            limit = at
+            continue
+        size += length + 1
+        at += length + 1
+    return size
+
+
+def size_uncompressed(wire: bytes) -> int:
+    """How large a message would be without name compression: the size that CoreDNS logs and measures."""
+    at = question_end(wire)
+    size = at
+    try:
+        for record in records(wire, at):
+            size += _name_size(wire, record.start) + 10 + record.end - record.data
+            before, names = _NAMES_IN_DATA.get(record.rtype, (0, 0))
+            at = record.data + before
+            for _ in range(names if record.end > record.data else 0):
+                behind = skip_name(wire, at)
+                size += _name_size(wire, at) - (behind - at)
+                at = behind
+    except IndexError:
+        raise Malformed("name without end", codes.FORMERR) from None
+    return size
+
+
+# --- changing a message ----------------------------------------------------------------------
+
+
+def with_id(wire: bytes, message_id: bytes) -> bytes:
+    """The message under another id, given as its two octets."""
+    return message_id + wire[2:]
+
+
+def without(wire: bytes, record: Record) -> bytes:
+    """The message less one record; only for one that no later name points into, as OPT."""
+    counts = list(HEADER.unpack_from(wire))
+    counts[3 + record.section] -= 1
+    return HEADER.pack(*counts) + wire[12 : record.start] + wire[record.end :]
+
+
+def with_additional(wire: bytes, encoded: bytes) -> bytes:
+    """The message with one more record at its end."""
+    count = int.from_bytes(wire[10:12], "big") + 1
+    return wire[:10] + count.to_bytes(2, "big") + wire[12:] + encoded
+
+
+def truncate(wire: bytes, limit: int) -> bytes:
+    """The message cut down to `limit` octets at a record, with TC where anything but OPT is missing (RFC 2181 9).
+
+    OPT stays whatever is cut (RFC 6891 7). Names only point backwards, so what is kept stays readable.
+    """
+    if len(wire) <= limit:
+        return wire
+    at = question_end(wire)
+    opt = find_opt(wire, at)
+    room = limit - (opt.end - opt.start if opt else 0)
+    kept, end = [0, 0, 0], at
+    for record in records(wire, at):
+        if record.end > room or record.rtype == codes.OPT:
+            break
+        kept[record.section] += 1
+        end = record.end
+    kept[ADDITIONAL] += opt is not None
+    tail = wire[opt.start : opt.end] if opt else b""
+    message_id, flags, questions, *_ = HEADER.unpack_from(wire)
+    return HEADER.pack(message_id, flags | TC, questions, *kept) + wire[12:end] + tail
