@@ -1,9 +1,9 @@
 """The PROXY protocol: whom a load balancer speaks for.
 
 From bytes to addresses (`parse_datagram`, `StreamHeader`) and back (`encode_v1`, `encode_v2`); who is believed
-(`ProxyPolicy`); what is remembered (`Sessions`); and the two doors that put these together at a listener,
-`DatagramDoor` and `StreamDoor`. All of it works on bytes: time comes in as `now`, in seconds of a clock that never
-goes back, and lines for the log leave through a callable.
+(`ProxyPolicy`); what is remembered (`Sessions`); and the `Door` that puts these together in front of a listener. All
+of it works on bytes: time comes in as `now`, in seconds of a clock that never goes back, and lines for the log leave
+through a callable.
 
 References are to haproxy's "The PROXY protocol, versions 1 & 2" (2.1: version 1, 2.2: version 2) and to CoreDNS
 1.14.7. The specification has no sessions over UDP; they are what Cloudflare Spectrum needs, and off unless asked for.
@@ -16,7 +16,7 @@ from collections import OrderedDict
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from corepy.address import MAPPED, Address
 from corepy.errors import Malformed
@@ -441,8 +441,8 @@ _SOURCES: Final = 64
 class Drops:
     """Counts what is refused, by reason, and reports it: at most one line a second and source, and 64 a second.
 
-    `report` receives each line ready for the log, to be logged as a warning. `counts` has every reason. A source is
-    an IP address, whatever its port. All doors of a listener share one object: to whom it happens is the same peer.
+    `report` receives each line, to be logged as a warning of the plugin. `counts` has every reason. A source is
+    an IP address, whatever its port or transport.
     """
 
     def __init__(self, report: Callable[[str], None]) -> None:
@@ -459,7 +459,7 @@ class Drops:
             return
         more = f" ({self._left_out} more left out before)" if self._left_out else ""
         self._left_out = 0
-        self._report(f"plugin/proxyproto: {what} from {peer}: {reason}{more}")
+        self._report(f"{what} from {peer}: {reason}{more}")
 
     def _may_tell(self, source: bytes, now: float) -> bool:
         told = self._told
@@ -471,25 +471,25 @@ class Drops:
         return True
 
 
-# --- the doors --------------------------------------------------------------------------------
+# --- the door ---------------------------------------------------------------------------------
 
 
-class DatagramDoor:
-    """Takes headers off the datagrams of a UDP listener and knows the client of each.
+class Door:
+    """What stands between the sockets of a listener and its queries: takes headers off and knows each client.
 
     Without `sessions` every datagram is on its own, as the specification wants it. With them, a PROXY command with
     addresses opens or replaces the session of its peer, with or without a payload; LOCAL and what is dropped leave
-    sessions alone. Only peers that are believed have sessions.
+    sessions alone. Only peers that are believed have sessions, and connections have none. `report` receives lines
+    for the log, see `Drops`; `drops` and `sessions` have the numbers.
     """
 
-    __slots__ = ("_drops", "_for_peer", "sessions")
-
-    def __init__(self, policy: ProxyPolicy, sessions: Sessions | None, drops: Drops) -> None:
-        self._for_peer = policy.for_peer
+    def __init__(self, policy: ProxyPolicy, sessions: Sessions | None, report: Callable[[str], None]) -> None:
+        self.policy: Final = policy
         self.sessions: Final = sessions
-        self._drops = drops
+        self.drops: Final = Drops(report)
+        self._for_peer = policy.for_peer
 
-    def __call__(self, wire: bytes, peer: bytes, now: float) -> tuple[bytes, Address | None] | None:
+    def datagram(self, wire: bytes, peer: bytes, now: float) -> tuple[bytes, Address | None] | None:
         """The payload and the client, where None is the peer itself; or None where nothing is to be served.
 
         `wire` is the datagram, `peer` the raw socket address it came from, where the reply goes in any case, and
@@ -519,8 +519,12 @@ class DatagramDoor:
             self.sessions.put(peer, client, now)
         return (payload, client) if payload else None
 
+    def stream(self) -> StreamDoor:
+        """What stands in front of one new connection."""
+        return StreamDoor(self.policy, self.drops)
+
     def _drop(self, peer: bytes, reason: Drop, now: float) -> None:
-        self._drops.add("dropping datagram", Address.from_sockaddr(peer), reason, now)
+        self.drops.add("dropping datagram", Address.from_sockaddr(peer), reason, now)
 
 
 class StreamDoor:
@@ -530,46 +534,46 @@ class StreamDoor:
     comes falls to the time the listener gives a silent connection.
     """
 
-    __slots__ = ("_action", "_drops", "_header", "_peer")
+    __slots__ = ("_drops", "_header", "_policy")
 
-    def __init__(self, policy: ProxyPolicy, peer: Address, drops: Drops) -> None:
-        self._action = policy.for_peer(peer.packed)
-        self._peer = peer
+    def __init__(self, policy: ProxyPolicy, drops: Drops) -> None:
+        self._policy = policy
         self._drops = drops
         self._header = StreamHeader()
 
-    def feed(self, data: bytes, now: float) -> tuple[bytes, Address | None] | None:
-        """Take the next bytes; None while more are needed, then the bytes to serve and the client (None: the peer).
+    def feed(self, data: bytes, peer: Address, now: float) -> tuple[bytes, Address | None] | Literal[False] | None:
+        """Take the next bytes from `peer`: what comes behind the header and the client (None: the peer itself).
 
-        Raises `ProxyError`, counted and reported already, where the connection is to be closed.
+        None while more bytes are needed; False, counted and reported, where the connection is to be closed.
         """
-        if self._action is _SKIP:
+        action = self._policy.for_peer(peer.packed)
+        if action is _SKIP:
             return data, None
         try:
-            return self._enter(data)
+            return self._admit(data, action)
         except ProxyError as error:
-            self._drops.add("closing connection", self._peer, error.reason, now)
-            raise
+            self._drops.add("closing connection", peer, error.reason, now)
+            return False
 
-    def _enter(self, data: bytes) -> tuple[bytes, Address | None] | None:
+    def _admit(self, data: bytes, action: Action) -> tuple[bytes, Address | None] | None:
         found = self._header.feed(data)
         if found is None:
             return None
         header, rest = found
         if header is None:
-            if self._action is _REQUIRE:
+            if action is _REQUIRE:
                 raise ProxyError(Drop.REQUIRED)
             return rest, None
-        if self._action is _REJECT:
+        if action is _REJECT:
             raise ProxyError(Drop.REJECTED)
-        return rest, None if self._action is _IGNORE else header.source
+        return rest, None if action is _IGNORE else header.source
 
 
 __all__ = [
     "SESSIONS",
     "SIGNATURE",
     "Action",
-    "DatagramDoor",
+    "Door",
     "Drop",
     "Drops",
     "Header",
