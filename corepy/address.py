@@ -10,14 +10,15 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, if_nametoindex, inet_ntop, inet_pton
 from struct import Struct
+from sys import byteorder
 from typing import Final
 
 _SOCKADDR_IN: Final = Struct("=H2s4s8x")
 """Linux's sockaddr_in: family in the machine's order, port in network order, the address, zeros."""
 _SOCKADDR_IN6: Final = Struct("=H2s4x16sI")
 """Linux's sockaddr_in6: family, port, flow information (zero unless a program asks for it), address, scope."""
-_IS_INET: Final = AF_INET.to_bytes(2, "little" if Struct("=H").pack(1)[0] else "big")
-_IS_INET6: Final = AF_INET6.to_bytes(2, "little" if Struct("=H").pack(1)[0] else "big")
+_IS_INET: Final = AF_INET.to_bytes(2, byteorder)
+_IS_INET6: Final = AF_INET6.to_bytes(2, byteorder)
 
 MAPPED: Final = bytes(10) + b"\xff\xff"
 """What precedes an IPv4 address that is written as IPv6, ::ffff:0:0/96 (RFC 4291 2.5.5.2)."""
@@ -75,9 +76,9 @@ class Address:
 
         Flow information is left out. Raises ValueError for any other bytes.
         """
-        if len(raw) == 16 and raw.startswith(_IS_INET):
+        if len(raw) == 16 and raw[:2] == _IS_INET:
             return cls(raw[4:8], raw[2] << 8 | raw[3])
-        if len(raw) == 28 and raw.startswith(_IS_INET6):
+        if len(raw) == 28 and raw[:2] == _IS_INET6:
             _, port, packed, scope = _SOCKADDR_IN6.unpack(raw)
             return cls.of_ipv6(packed, int.from_bytes(port, "big"), scope)
         raise ValueError(f"{raw!r} is not the socket address of an IP socket")

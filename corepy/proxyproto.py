@@ -72,7 +72,8 @@ _STARTS: Final = (SIGNATURE, _V1)
 _V1_LONGEST: Final = 107
 """Octets of the longest version 1 header, its CRLF included (2.1)."""
 _V1_ADDRESSES: Final = re.compile(
-    rb"PROXY TCP(?:4 ([0-9.]+) ([0-9.]+)|6 ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+)) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})\r\n"
+    rb"PROXY TCP(?:4 ([\d.]+) ([\d.]+)|6 ([\dA-Fa-f]*:[\dA-Fa-f:.]*) ([\dA-Fa-f]*:[\dA-Fa-f:.]*))"
+    rb" (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})\r\n"
 )
 _V1_UNKNOWN: Final = re.compile(rb"PROXY UNKNOWN(?: [^\n]*)?\r\n")
 
