@@ -68,7 +68,7 @@ class ConfigError(Exception):
         return self
 
 
-class ConfigErrors(ConfigError):
+class ConfigErrors(ConfigError):  # noqa: N818 - several of them
     """All errors that one reading of a Corefile found, in the order of the file; never empty."""
 
     def __init__(self, errors: list[ConfigError]) -> None:

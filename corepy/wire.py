@@ -9,16 +9,16 @@ identity of a name is `key(name)`, its labels in lower case (RFC 4343).
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
-from struct import Struct, error as StructError
 from typing import Final, NamedTuple
 
 from corepy import codes
 from corepy.errors import Malformed
 
-HEADER: Final = Struct("!6H")
-QUESTION: Final = Struct("!2H")
-RECORD: Final = Struct("!HHIH")
+HEADER: Final = struct.Struct("!6H")
+QUESTION: Final = struct.Struct("!2H")
+RECORD: Final = struct.Struct("!HHIH")
 """Type, class, TTL and length of the data: the fixed part of a record behind its owner name (RFC 1035 3.2.1)."""
 
 QR: Final = 0x8000
@@ -210,7 +210,7 @@ def records(wire: bytes, at: int = 0) -> Iterator[Record]:
             start, at = at, skip_name(wire, at)
             try:
                 rtype, rclass, ttl, length = RECORD.unpack_from(wire, at)
-            except StructError:
+            except struct.error:
                 raise Malformed("record cut short", codes.FORMERR) from None
             data, at = at + 10, at + 10 + length
             if at > len(wire):

@@ -1,0 +1,80 @@
+"""The command line: CoreDNS's flags. `corepy -conf Corefile` and `python -m corepy -conf Corefile` are the same."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from corepy.errors import ConfigError
+from corepy.flags import Flag, UsageError, parse, usage
+
+FLAGS = [
+    Flag("conf", 'Corefile to load, "stdin" for standard input (default "Corefile")'),
+    Flag("dns.port", 'Default port (default "53")', same_as="p"),
+    Flag("p", 'Default port (default "53")'),
+    Flag("pidfile", "Path to write pid file"),
+    Flag("plugins", "List installed plugins", bool),
+    Flag("quiet", "Quiet mode (no initialization output)", bool),
+    Flag("version", "Show version", bool),
+]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run corepy with these arguments (those of the process by default); the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        values, rest = parse(given, FLAGS)
+    except UsageError as error:
+        print(*[str(error)] * bool(str(error)), usage(Path(sys.argv[0]).name, FLAGS), sep="\n", file=sys.stderr)
+        return error.code
+    if rest:
+        return _fatal(f"{time.strftime('%Y/%m/%d %H:%M:%S')} extra command line arguments: [{' '.join(rest)}]")
+    if values.get("version"):
+        from corepy.process import version_lines  # noqa: PLC0415 - the flag needs no server
+
+        print("\n".join(version_lines()))
+        return 0
+    if values.get("plugins"):
+        print("\n".join(_plugins()))
+        return 0
+    return _serve(values)
+
+
+def _serve(values: dict[str, str | bool]) -> int:
+    from corepy.process import NotFound, Process, Source  # noqa: PLC0415 - after the quick answers
+
+    port = str(values.get("p", "53"))
+    if not port.lstrip("+-").isdigit():
+        return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")
+    if not 0 <= int(port) <= 65535:
+        return _fatal(f"address {port}: invalid port")
+    conf, pidfile = values.get("conf"), values.get("pidfile")
+    try:
+        source = Source.find(str(conf) if conf is not None else None, int(port))
+        configuration = source.read()
+        process = Process(source, quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None)
+        return asyncio.run(process.run(configuration))
+    except NotFound as error:
+        return _fatal(str(error))
+    except ConfigError as error:
+        return _fatal(error.explain())
+
+
+def _plugins() -> list[str]:
+    """What is built, in the order of the chain, with its origin."""
+    from corepy import order, registry  # noqa: PLC0415 - imports what the flag needs
+
+    names = [name for name in registry.known() if name in registry.built_in() or name in registry.installed()]
+    places = order.chain_order({name: getattr(registry.find(name), "before", "") for name in registry.installed()})
+    return [f"{name} ({registry.origin(name)})" for name in sorted(names, key=lambda name: places[name])]
+
+
+def _fatal(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

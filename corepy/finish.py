@@ -1,0 +1,64 @@
+"""The last word on a reply: EDNS as the client spoke it, and no more octets than it takes.
+
+Plugins do not write OPT records for themselves. What a reply from upstream brings in its OPT is kept, under the size
+and flags of our client (CoreDNS's way; RFC 6891 6.2.5).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corepy import codes
+from corepy import wire as w
+from corepy.errors import Malformed
+from corepy.query import Edns, Query, Reply
+
+_ECHOED: Final = frozenset((3, 9, 10, 11, 12))
+"""Options that come back as they were sent: NSID, EXPIRE, COOKIE, TCP KEEPALIVE, PADDING. A plugin that means one of
+them writes its own; the rest of the query's options is dropped, as CoreDNS does."""
+_KEPT_FLAGS: Final = 0xFF00
+
+
+def finish(query: Query, reply: Reply) -> bytes:
+    """The octets for the client; SERVFAIL where the reply turns out to be no message."""
+    wire = reply.wire
+    if query.edns is None and len(wire) <= w.MIN_UDP_SIZE:
+        return wire
+    try:
+        if query.edns is not None:
+            wire = _with_edns(query.edns, wire)
+        return w.truncate(wire, query.max_size)
+    except Malformed:
+        return finish(query, Reply.failed(query))
+
+
+def _with_edns(edns: Edns, wire: bytes) -> bytes:
+    """The reply with the OPT record that this client is due."""
+    opt = w.find_opt(wire)
+    if opt is None:
+        options = b"".join(
+            code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
+            for code, data in edns.options
+            if code in _ECHOED
+        )
+        return w.with_additional(wire, opt_record(edns.size, 0, edns.flags & _KEPT_FLAGS, options))
+    flags = edns.flags & w.DO | opt.ttl & _KEPT_FLAGS
+    record = opt_record(edns.size, opt.ttl >> 24, flags, wire[opt.data : opt.end])
+    return wire[: opt.start] + record + wire[opt.end :]
+
+
+def opt_record(size: int, extended_rcode: int, flags: int, options: bytes = b"") -> bytes:
+    """An OPT record of version 0; `extended_rcode` holds the upper eight bits (RFC 6891 6.1.3)."""
+    return b"\0" + w.RECORD.pack(codes.OPT, size, extended_rcode << 24 | flags, len(options)) + options
+
+
+def bad_version(query: Query) -> Reply:
+    """BADVERS for an EDNS version that nobody speaks yet (RFC 6891 6.1.3)."""
+    return Reply.build(query, counts=(0, 0, 1), body=opt_record(0, codes.BADVERS >> 4, 0))
+
+
+def error_reply(wire: bytes, rcode: int) -> bytes:
+    """The reply to a message that is no proper query: its id and flags, no question (as CoreDNS)."""
+    flags = int.from_bytes(wire[2:4], "big")
+    kept = w.TC | w.RD | w.RA | w.AD | w.CD | (w.OPCODE if rcode == codes.NOTIMP else 0)
+    return wire[:2] + w.HEADER.pack(0, w.QR | flags & kept | rcode, 0, 0, 0, 0)[2:]

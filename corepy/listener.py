@@ -1,0 +1,118 @@
+"""What one listening address serves: from a message to its outcome, for every transport alike.
+
+A Listener is one generation of the configuration: a reload makes new ones and points the open sockets at them.
+Sockets belong to `server.py`; this module knows neither them nor the event loop.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from corepy import codes
+from corepy.deferred import Deferred, settle
+from corepy.errors import Failure
+from corepy.finish import bad_version
+from corepy.log import log
+from corepy.query import Outcome, Query, Reply
+from corepy.router import Router
+
+if TYPE_CHECKING:
+    from corepy.address import Address
+    from corepy.site import Timeouts
+
+Serve = Callable[[Query], Outcome]
+
+Admitted = tuple[bytes, "Address | None"]
+"""What a door lets in: the bytes behind the header, and the client they come from (None: the peer itself)."""
+
+
+class StreamDoor(Protocol):
+    """What stands in front of one connection until its header has been read."""
+
+    def feed(self, data: bytes, peer: Address, now: float) -> Admitted | Literal[False] | None:
+        """Take the next bytes: what comes behind the header, None for more to come, False to close."""
+
+
+class Door(Protocol):
+    """What stands between a listener's sockets and its queries, as PROXY protocol does."""
+
+    def datagram(self, wire: bytes, peer: bytes, now: float) -> Admitted | None:
+        """One datagram: its payload and client, None where nothing is to be served."""
+
+    def stream(self) -> StreamDoor:
+        """What stands in front of a new connection."""
+
+
+_BUGS_SHOWN: Final = 100
+"""Different places of which a traceback is logged; a bug that shows itself in more is beyond reading."""
+
+
+class Listener:
+    """One address and scheme, its zones, and the door in front of it.
+
+    `routes` are zones (keys) and their chains; a chain of None is a block without plugins, which refuses.
+    `any_class` lets classes other than IN in.
+    """
+
+    def __init__(
+        self,
+        routes: list[tuple[bytes, Serve]],
+        *,
+        any_class: bool = False,
+        timeouts: Timeouts,
+        door: Door | None = None,
+    ) -> None:
+        self._route = Router(routes).route
+        self._any_class = any_class
+        self.timeouts = timeouts
+        self.door = door
+        self.pending = 0
+        """Queries whose reply is still on its way."""
+        self._bugs: set[tuple[str, int]] = set()
+
+    def answer(self, query: Query) -> Reply | Deferred:
+        """The outcome of one query; never raises. What is still on its way is counted in `pending`."""
+        if query.qclass != codes.IN and not self._any_class:
+            return Reply.refused(query)
+        if query.edns is not None and query.edns.version:
+            return bad_version(query)
+        serve = self._route(query)
+        if serve is None:
+            return Reply.refused(query)
+        try:
+            outcome = serve(query)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the client gets a reply
+            return self._failed(query, error)
+        if outcome.__class__ is Reply:
+            return outcome  # type: ignore[return-value]  # just asked
+        self.pending += 1
+        return settle(outcome).then(self._arrived, lambda error: self._failed_late(query, error))
+
+    def _arrived(self, reply: Reply) -> Reply:
+        self.pending -= 1
+        return reply
+
+    def _failed_late(self, query: Query, error: Exception) -> Reply:
+        self.pending -= 1
+        return self._failed(query, error)
+
+    def _failed(self, query: Query, error: Exception) -> Reply:
+        """What a client hears of an exception: a Failure's rcode; anything else is a bug, logged once a place."""
+        if isinstance(error, Failure):
+            return Reply.failed(query, error.rcode)
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        place = (last[0].filename, last[0].lineno or 0) if last else ("", 0)
+        if place not in self._bugs and len(self._bugs) < _BUGS_SHOWN:
+            self._bugs.add(place)
+            log.error(f"a plugin failed on {query.name} {codes.type_name(query.qtype)}: {error!r}")
+            log.lines("".join(traceback.format_exception(error)))
+        return Reply.failed(query)
+
+
+def refuse(query: Query) -> Reply:
+    """The chain of a server block without plugins."""
+    return Reply.refused(query)
+
+

@@ -1,0 +1,83 @@
+"""The author's page: all that a plugin needs, and nothing else.
+
+A plugin is a class. Its fields are configuration, so a test builds the object without a Corefile; `parse(directive)`
+builds it from one. `serve(query)` puts it into the chain of its server block; it returns one of:
+
+* a reply of its own: `return Reply.answer(query, "www.example.org. 60 IN A 192.0.2.1")`;
+* what the next plugin says: `return self.next(query)`;
+* what it makes of that: `async def serve`, `reply = await self.next(query)`, and a reply again. A wrapper that stands
+  in nearly every chain writes `return after(self.next(query), on_reply)` and saves the coroutine.
+
+A refusal that is expected is a Reply. `raise Failure("why")` is for what went wrong; the client gets SERVFAIL. A reply
+that you were given is never changed: `reply.edit()` is a copy whose `record` may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from corepy.address import Address
+from corepy.clock import SYSTEM, Clock
+from corepy.deferred import Deferred, after
+from corepy.directive import Directive
+from corepy.errors import ConfigError, Failure
+from corepy.log import Log
+from corepy.query import Outcome, Query, Reply
+
+if TYPE_CHECKING:
+    from corepy.site import Site
+
+Serve = Callable[[Query], Outcome]
+
+
+class Plugin:
+    """What every plugin is. Subclass it, name the folder (or entry point) as the directive, and write `serve`."""
+
+    before: ClassVar[str] = ""
+    """For plugins from elsewhere: the directive of CoreDNS's order that this one comes before."""
+
+    any_class: ClassVar[bool] = False
+    """Whether queries of classes other than IN are let in on the ports of a block that has this plugin."""
+
+    name: str = ""
+    """The directive; filled in by the core, as are `next`, `clock` and `log`."""
+    next: Serve
+    clock: Clock = SYSTEM
+    log: Log = Log()
+
+    serve: ClassVar[Callable[..., Outcome] | None] = None
+    """`def serve(self, query: Query) -> Outcome`; without it the plugin is not in the chain."""
+
+    @classmethod
+    def parse(cls, directive: Directive) -> Self:
+        """The plugin that one directive describes; raises ConfigError, which the directive's readers make."""
+        directive.no_more()
+        return cls()
+
+    @classmethod
+    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
+        """The plugins for all directives of this name in a server block, in their order in the chain.
+
+        One for each, unless a plugin says otherwise: where the lines add up to one plugin, override this.
+        """
+        return [cls.parse(directive) for directive in directives]
+
+    def configure(self, site: Site) -> None:
+        """Shape the listener of the server block: addresses, doors, timeouts. Called before anything is bound."""
+
+    def start(self) -> Awaitable[None] | None:
+        """Sockets are bound, queries come next. May be async; an exception keeps the server from starting."""
+
+    def stop(self) -> Awaitable[None] | None:
+        """The last query is answered, or a new configuration has taken over. May be async."""
+
+    def ready(self) -> bool:
+        """Whether queries can be served well; asked by the `ready` plugin."""
+        return True
+
+
+__all__ = [
+    "Address", "Clock", "ConfigError", "Deferred", "Directive", "Failure", "Log", "Outcome", "Plugin", "Query", "Reply",
+    "after",
+]  # fmt: skip

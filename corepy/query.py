@@ -1,0 +1,329 @@
+"""Query and Reply: what arrived and from whom, and what goes back.
+
+Both are bytes first. A `Query` reads its header and question where they lie; names as text, addresses as objects and
+the whole message as a `dnslib` record are made when somebody asks. A `Reply` is made from bytes or from records and
+makes the other when asked. This module is one of the few that know `dnslib`, and imports it when it is first needed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Awaitable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from corepy import codes
+from corepy import wire as w
+from corepy.address import Address
+from corepy.errors import Malformed
+
+if TYPE_CHECKING:
+    import dnslib
+
+Outcome = Awaitable["Reply"]
+"""What a plugin returns: a Reply, or anything that can be awaited for one. A Reply is both."""
+
+_header = w.HEADER.unpack_from
+_question = w.QUESTION.unpack_from
+_NO_PROPER_QUERY: Final = w.QR | w.OPCODE
+_PLAIN_OPT: Final = b"\0\0\x29"
+
+
+class Endpoint(NamedTuple):
+    """The listening side that a query came in through; one for each listener and transport."""
+
+    transport: str
+    """`udp` or `tcp`, `tls`, `https`, `https3`, `quic`, `grpc`."""
+    server: str
+    """The listener as CoreDNS names it in logs and metrics: `dns://:53`, `tls://127.0.0.1:853`."""
+    port: int = 53
+    local: bytes = b""
+    """The packed address that the listener is bound to; empty where it is bound to all."""
+
+    @property
+    def proto(self) -> str:
+        """`udp` or `tcp`: what carries the transport."""
+        return "udp" if self.transport in ("udp", "quic", "https3") else "tcp"
+
+
+class Edns(NamedTuple):
+    """What the OPT record of a query says (RFC 6891 6.1)."""
+
+    size: int
+    """The largest UDP reply that the client takes, as it said: not clamped."""
+    version: int
+    flags: int
+    """The lower half of the TTL field; DO is its highest bit."""
+    options: tuple[tuple[int, bytes], ...] = ()
+
+    @property
+    def do(self) -> bool:
+        """DNSSEC OK (RFC 3225)."""
+        return bool(self.flags & w.DO)
+
+
+def _accept(flags: int, questions: int, counts: Sequence[int]) -> None:
+    """Refuse what no plugin ever sees, by the header alone, before anything is parsed.
+
+    NOTIFY may bring a SOA (RFC 1996 3.7), IXFR one in the authority section (RFC 1995 3), and OPT and TSIG are the
+    two additional records that a query has; more is work for us and nothing else.
+    """
+    if flags & w.QR:
+        raise Malformed("a response")
+    if flags & w.OPCODE not in (codes.QUERY << 11, codes.NOTIFY << 11):
+        raise Malformed("opcode", codes.NOTIMP)
+    if questions != 1 or counts[0] > 1 or counts[1] > 1 or counts[2] > 2:
+        raise Malformed("section counts", codes.FORMERR)
+
+
+class Query:
+    """One question, the bytes it came in, and who asks.
+
+    `wire` is the message without PROXY header and length prefix; `qtype` and `qclass` are numbers; `edns` is None
+    where the query has no OPT. `client` is who asks, known from a PROXY header or the peer itself.
+    Raises `Malformed` for what is no proper query.
+    """
+
+    __slots__ = ("_client", "_key", "_local", "_record", "edns", "endpoint", "flags", "qclass", "qend", "qtype", "wire")
+
+    def __init__(
+        self, wire: bytes, endpoint: Endpoint, client: bytes | Address, local: bytes | Address = b""
+    ) -> None:
+        try:
+            _, flags, questions, *counts = _header(wire)
+        except struct.error:
+            raise Malformed("shorter than a header") from None
+        if flags & _NO_PROPER_QUERY or questions != 1 or counts != [0, 0, 0]:
+            _accept(flags, questions, counts)
+        at = 12
+        try:
+            while length := wire[at]:
+                if length > 63:
+                    raise Malformed("compressed question", codes.FORMERR)
+                at += length + 1
+            self.qtype, self.qclass = _question(wire, at + 1)
+        except (IndexError, struct.error):
+            raise Malformed("question cut short", codes.FORMERR) from None
+        if at >= 12 + w.MAX_NAME:
+            raise Malformed("name too long", codes.FORMERR)
+        self.wire = wire
+        self.flags = flags
+        self.qend = at + 5
+        self.endpoint = endpoint
+        self._client = client
+        self._local = local
+        self._key: bytes | None = None
+        self._record: Any = None
+        self.edns = self._read_records() if counts != [0, 0, 0] else None
+
+    def _read_records(self) -> Edns | None:
+        """Check that all records are whole; what the OPT among them says."""
+        wire, found = self.wire, None
+        for record in w.records(wire, self.qend):
+            if record.rtype == codes.OPT and record.section == w.ADDITIONAL:
+                found = record
+        if found is None:
+            return None
+        options = tuple(w.options(wire, found)) if found.end > found.data else ()
+        return Edns(found.rclass, found.ttl >> 16 & 0xFF, found.ttl & 0xFFFF, options)
+
+    @property
+    def id(self) -> int:
+        """The message id."""
+        return int.from_bytes(self.wire[:2], "big")
+
+    @property
+    def opcode(self) -> int:
+        """QUERY or NOTIFY; other messages are refused before they are a Query."""
+        return self.flags >> 11 & 0xF
+
+    @property
+    def qname(self) -> bytes:
+        """The name asked for, in wire form, spelled as the client did."""
+        return self.wire[12 : self.qend - 4]
+
+    @property
+    def key(self) -> bytes:
+        """The name's identity: its wire form in lower case."""
+        key = self._key
+        if key is None:
+            key = self._key = self.wire[12 : self.qend - 4].lower()
+        return key
+
+    @property
+    def name(self) -> str:
+        """The name in presentation form, in lower case, with its final dot; for people and logs."""
+        return w.decode_name(self.key)
+
+    @property
+    def question(self) -> bytes:
+        """The question section as it came."""
+        return self.wire[12 : self.qend]
+
+    @property
+    def client(self) -> Address:
+        """Who asks: the client of a PROXY header or session, else the peer that sent the message."""
+        client = self._client
+        if client.__class__ is bytes:
+            client = self._client = Address.from_sockaddr(client)
+        return client  # type: ignore[return-value]  # the branch above left an Address
+
+    @property
+    def local(self) -> Address:
+        """Our own address, the one that was asked."""
+        local = self._local
+        if not isinstance(local, Address):
+            local = self._local = Address(local or self.endpoint.local, self.endpoint.port)
+        return local
+
+    @property
+    def do(self) -> bool:
+        """Whether the client wants DNSSEC records."""
+        return self.edns is not None and self.edns.do
+
+    @property
+    def max_size(self) -> int:
+        """How large the reply may be: the client's size over UDP, but 512 at least; 65,535 on a stream."""
+        if self.endpoint.transport != "udp":
+            return w.MAX_MESSAGE
+        return max(self.edns.size, w.MIN_UDP_SIZE) if self.edns else w.MIN_UDP_SIZE
+
+    @property
+    def record(self) -> dnslib.DNSRecord:
+        """The whole message as a `dnslib` record, parsed once; raises Malformed where dnslib cannot read it."""
+        if self._record is None:
+            self._record = _parse(self.wire)
+        return self._record
+
+    def __repr__(self) -> str:
+        return f"<Query {self.name} {codes.type_name(self.qtype)} from {self.client}>"
+
+
+class Reply:
+    """What goes back to the client, as bytes (`wire`), as records (`record`), or both.
+
+    A reply that was handed on is never changed: `edit()` gives a copy whose record may be. `Reply.SILENCE` means that
+    nothing is sent.
+    """
+
+    __slots__ = ("_record", "wire")
+
+    wire: bytes
+    """The message; id and question are those of the query. Empty for silence."""
+
+    SILENCE: Reply
+
+    def __init__(self, wire: bytes) -> None:
+        self.wire = wire
+        self._record: Any = None
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        """Resolve to itself: plugins may await what `self.next` gave them, whatever it is."""
+        return self
+        yield  # makes this a generator
+
+    def __getattr__(self, name: str) -> bytes:
+        """`wire` of an edited copy: packed when it is first asked for."""
+        if name != "wire":
+            raise AttributeError(name)
+        self.wire = bytes(self._record.pack())
+        return self.wire
+
+    @classmethod
+    def build(
+        cls, query: Query, rcode: int = codes.NOERROR, *, flags: int = 0, counts: tuple[int, int, int] = (0, 0, 0),
+        body: bytes = b"",
+    ) -> Reply:
+        """A reply from encoded records: `body` holds them, `counts` says how many are in each section.
+
+        The question is at offset 12, so its name is the pointer C00C. Of the query's flags RD and CD come back, for
+        opcode QUERY alone (as CoreDNS has it).
+        """
+        kept = w.RD | w.CD if query.flags & w.OPCODE == 0 else 0
+        flags |= w.QR | query.flags & (w.OPCODE | kept) | rcode
+        head = query.wire[:2] + w.HEADER.pack(0, flags, 1, *counts)[2:]
+        return cls(head + query.wire[12 : query.qend] + body)
+
+    @classmethod
+    def refused(cls, query: Query) -> Reply:
+        """REFUSED: this client, or this name, is not served here."""
+        return cls.build(query, codes.REFUSED)
+
+    @classmethod
+    def failed(cls, query: Query, rcode: int = codes.SERVFAIL) -> Reply:
+        """An empty reply that says `rcode`, SERVFAIL unless told otherwise."""
+        return cls.build(query, rcode)
+
+    @classmethod
+    def answer(
+        cls,
+        query: Query,
+        *records: str | dnslib.RR,
+        authority: Sequence[str | dnslib.RR] = (),
+        additional: Sequence[str | dnslib.RR] = (),
+        rcode: int = codes.NOERROR,
+        authoritative: bool = True,
+    ) -> Reply:
+        """A reply from records, `dnslib.RR` objects or text as in a zone file (`"www.example.org. 60 IN A 192.0.2.1"`).
+
+        Raises ValueError for text that is no record.
+        """
+        made = cls.build(query, rcode, flags=w.AA if authoritative else 0).edit()
+        made.record.add_answer(*_records(records))
+        made.record.add_auth(*_records(authority))
+        made.record.add_ar(*_records(additional))
+        return made
+
+    @property
+    def rcode(self) -> int:
+        """The rcode in the header; the upper bits of an extended one are in the OPT record."""
+        return self.wire[3] & 0xF
+
+    @property
+    def flags(self) -> int:
+        """The header's flags, opcode and rcode."""
+        return int.from_bytes(self.wire[2:4], "big")
+
+    @property
+    def record(self) -> dnslib.DNSRecord:
+        """The reply as a `dnslib` record, parsed once. Only that of an edited copy may be changed."""
+        if self._record is None:
+            self._record = _parse(self.wire)
+        return self._record
+
+    def edit(self) -> Reply:
+        """A copy whose `record` may be changed until the copy is handed on."""
+        copy = Reply.__new__(Reply)
+        copy._record = _parse(self.wire)  # noqa: SLF001 - a copy of our own class
+        return copy
+
+    def __repr__(self) -> str:
+        if not self.wire:
+            return "<Reply silence>"
+        counts = _header(self.wire)[3:]
+        return f"<Reply {codes.rcode_name(self.rcode)} {'+'.join(map(str, counts))} records, {len(self.wire)} octets>"
+
+
+Reply.SILENCE = Reply(b"")
+
+
+def _parse(wire: bytes) -> Any:
+    """The message as dnslib sees it; its several error types become one."""
+    import dnslib  # noqa: PLC0415 - most servers never need it
+
+    try:
+        return dnslib.DNSRecord.parse(wire)
+    except (dnslib.DNSError, ValueError, IndexError, KeyError, struct.error) as error:
+        raise Malformed(f"dnslib: {error}", codes.FORMERR) from None
+
+
+def _records(given: Sequence[Any]) -> list[Any]:
+    """Records from objects and zone file text."""
+    import dnslib  # noqa: PLC0415 - most servers never need it
+
+    made: list[Any] = []
+    for one in given:
+        try:
+            made += dnslib.RR.fromZone(one) if isinstance(one, str) else [one]
+        except (dnslib.DNSError, ValueError, IndexError, KeyError, struct.error, AttributeError) as error:
+            raise ValueError(f"{one!r} is no record: {error}") from None
+    return made

@@ -1,0 +1,158 @@
+"""The server: opens ports for a configuration, swaps configurations under them, and shuts down without loss.
+
+A configuration is built and its plugins started beside the running one; only when nothing can fail any more are the
+ports pointed at it. So a bad Corefile, a port in use or a plugin that does not start leaves the old one serving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from corepy.clock import SYSTEM, Clock
+from corepy.errors import ConfigError
+from corepy.log import Log, log
+from corepy.ports import DatagramPort, Port, StreamPort
+
+if TYPE_CHECKING:
+    from corepy.listener import Listener
+    from corepy.plugin import Plugin
+    from corepy.site import Bind, Configuration
+
+GRACE: Final = 5.0
+"""Seconds that queries on their way get when a configuration ends; CoreDNS's figure, and forward's time limit."""
+_TRIES: Final = 20
+"""Attempts to find one number that is free for UDP and TCP, IPv4 and IPv6, when any port will do."""
+
+
+class Server:
+    """At most one running configuration and the ports it needs."""
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self.configuration: Configuration | None = None
+        self._ports: dict[Bind, list[Port]] = {}
+
+    async def start(self, configuration: Configuration) -> None:
+        """Serve a configuration, in place of the running one if there is one.
+
+        Raises ConfigError where a port cannot be bound or a plugin does not start; nothing has changed then.
+        """
+        opened: dict[Bind, list[Port]] = {}
+        started: list[Plugin] = []
+        try:
+            for bind, listener in configuration.listeners.items():
+                if bind not in self._ports:
+                    opened[bind] = self._open(bind, listener)
+            for plugin in configuration.plugins:
+                started.append(plugin)
+                await _maybe(plugin.start())
+        except BaseException:
+            for port in _all(opened):
+                port.close()
+            await self._stop_plugins(started)
+            raise
+        await self._switch(configuration, opened)
+
+    async def _switch(self, configuration: Configuration, opened: dict[Bind, list[Port]]) -> None:
+        old, self.configuration = self.configuration, configuration
+        Log.debugging = configuration.debug
+        left = {bind: ports for bind, ports in self._ports.items() if bind not in configuration.listeners}
+        kept = {bind: ports for bind, ports in self._ports.items() if bind in configuration.listeners}
+        for bind, ports in kept.items():
+            for port in ports:
+                port.listener = configuration.listeners[bind]
+        self._ports = {**kept, **opened}
+        for port in _all(opened):
+            await _maybe(port.serve())
+        for port in _all(left):
+            port.drain()
+        if old is not None:
+            await self._settled(old)
+            for port in _all(left):
+                port.close()
+            await self._stop_plugins(old.plugins)
+
+    async def stop(self) -> None:
+        """Answer what has been accepted, then let go of everything."""
+        old, self.configuration = self.configuration, None
+        for port in _all(self._ports):
+            port.drain()
+        if old is not None:
+            await self._settled(old)
+        for port in _all(self._ports):
+            port.close()
+        self._ports.clear()
+        if old is not None:
+            await self._stop_plugins(old.plugins)
+
+    def addresses(self, bind: Bind) -> list[Port]:
+        """The open ports of one of the configuration's binds."""
+        return self._ports[bind]
+
+    def _open(self, bind: Bind, listener: Listener) -> list[Port]:
+        """UDP and TCP ports for one address, or for all addresses of both families."""
+        hosts = [bind.host] if bind.host else ["0.0.0.0", "::"] if socket.has_ipv6 else ["0.0.0.0"]
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._open_all(hosts, bind, listener)
+            except OSError as error:
+                if bind.port or attempt == _TRIES:
+                    raise ConfigError(f"cannot listen on {bind}: {_reason(error)}", bind.at) from error
+        raise AssertionError  # the last attempt returns or raises
+
+    def _open_all(self, hosts: list[str], bind: Bind, listener: Listener) -> list[Port]:
+        ports: list[Port] = []
+        number = bind.port
+        try:
+            for host in hosts:
+                for kind in (DatagramPort, StreamPort):
+                    try:
+                        port = kind(host, number, listener, self._clock, server=bind.server)
+                    except OSError as error:
+                        if host == "::" and error.errno != _ADDRESS_IN_USE:
+                            continue   # a machine without IPv6
+                        raise
+                    ports.append(port)
+                    number = port.address.port
+        except OSError:
+            for port in ports:
+                port.close()
+            raise
+        return ports
+
+    async def _settled(self, configuration: Configuration) -> None:
+        """Wait until the queries of a configuration are answered, GRACE seconds at the most."""
+        end = self._clock.now() + GRACE
+        listeners = configuration.listeners.values()
+        while any(x.pending for x in listeners) and self._clock.now() < end:  # noqa: ASYNC110 - an event costs a query
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)   # replies of the last round are flushed
+
+    async def _stop_plugins(self, plugins: Iterable[Plugin]) -> None:
+        for plugin in plugins:
+            try:
+                await _maybe(plugin.stop())
+            except Exception as error:  # noqa: BLE001 - the others have to be stopped all the same
+                log.error(f"plugin/{plugin.name}: {error!r} while it stopped")
+
+
+_ADDRESS_IN_USE: Final = 98
+
+
+def _reason(error: OSError) -> str:
+    return "address already in use" if error.errno == _ADDRESS_IN_USE else str(error.strerror or error).lower()
+
+
+def _all(ports: dict[Bind, list[Port]]) -> list[Port]:
+    return [port for some in ports.values() for port in some]
+
+
+async def _maybe(result: object) -> None:
+    """Wait for what a plugin may have returned."""
+    if result is not None:
+        with contextlib.nullcontext():
+            await result  # type: ignore[misc]  # start() and stop() return None or an awaitable

@@ -1,0 +1,222 @@
+"""A configuration made real: server blocks become sites, sites share listeners.
+
+Laws of this file:
+* a site is one server block: its zones, its chain, and what its plugins want of the listener;
+* a listener is one address that is listened on, with the sites of all blocks that have it;
+* on one address a zone belongs to one site, and an address is not served both for itself and as one of all;
+* every mistake of a Corefile is found in one go: errors are collected, and raised together at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from corepy import order, registry
+from corepy import wire as w
+from corepy.chain import fold
+from corepy.clock import SYSTEM, Clock
+from corepy.directive import Directive
+from corepy.errors import ConfigError, ConfigErrors, Position
+from corepy.keys import Key, parse_keys
+from corepy.listener import Door, Listener, refuse
+from corepy.log import Log
+from corepy.words import Word, unknown_directive
+
+if TYPE_CHECKING:
+    from corepy.corefile import Corefile, ServerBlock
+    from corepy.plugin import Plugin, Serve
+
+
+class Timeouts(NamedTuple):
+    """What a stream connection is given, in seconds; CoreDNS's defaults."""
+
+    read: float = 3.0
+    """For the first message."""
+    idle: float = 10.0
+    """For every further one, waiting included."""
+    max_queries: int = 0
+    """Queries on one connection; 0 for any number."""
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+@dataclass
+class Site:
+    """One server block. Plugins that shape the listener set the fields below `keys` in `configure(site)`."""
+
+    keys: list[Key]
+    hosts: list[str] = field(default_factory=lambda: [""])
+    """Addresses to listen on; an empty one stands for all."""
+    door: Callable[[], Door] | None = None
+    """Makes what stands between a listener and its queries: one for each listener."""
+    timeouts: Timeouts = field(default_factory=lambda: DEFAULT_TIMEOUTS)
+    debug: bool = False
+    """Debug lines, for the whole process."""
+    plugins: list[Plugin] = field(default_factory=list)
+    """In the order of the chain, those included that do not serve."""
+    chain: Serve | None = None
+
+
+@dataclass(frozen=True)
+class Bind:
+    """An address to listen on: scheme, host (empty for all addresses) and port (0 for any that is free)."""
+
+    scheme: str
+    host: str
+    port: int
+    at: Position | None = field(default=None, compare=False)
+
+    @property
+    def server(self) -> str:
+        """CoreDNS's text: `dns://:53`, `dns://127.0.0.1:53`, `tls://[::1]:853`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    __str__ = server.fget  # type: ignore[assignment]  # the same text
+
+
+@dataclass
+class Configuration:
+    """Everything that a Corefile asks for, ready to be started by a Server."""
+
+    sites: list[Site]
+    listeners: dict[Bind, Listener]
+    zones: dict[Bind, list[bytes]]
+    """The zones of each listener, for people."""
+
+    @property
+    def plugins(self) -> list[Plugin]:
+        """All plugins, block by block."""
+        return [plugin for site in self.sites for plugin in site.plugins]
+
+    @property
+    def debug(self) -> bool:
+        """Whether any block wants debug lines."""
+        return any(site.debug for site in self.sites)
+
+    def describe(self) -> list[str]:
+        """The lines that CoreDNS prints at the start: which zone is served where, and odd names."""
+        lines = []
+        for bind, zones in self.zones.items():
+            scheme = "" if bind.scheme == "dns" else f"{bind.scheme}://"
+            host = f" on {bind.host}" if bind.host else ""
+            for zone in sorted(map(w.decode_name, zones)):
+                if not _preferred(zone):
+                    lines.append(f'Warning: Domain "{zone}" does not follow RFC1035 preferred syntax')
+                lines.append(f"{scheme}{zone}:{bind.port}{host}")
+        return lines
+
+
+def _preferred(zone: str) -> bool:
+    """Whether a zone is written in RFC 1035's preferred syntax (2.3.1); the root and reverse zones count as such."""
+    if zone == "." or zone.endswith((".in-addr.arpa.", ".ip6.arpa.")):
+        return True
+    return re.fullmatch(r"([a-z]([a-z0-9-]*[a-z0-9])?\.)+", zone) is not None
+
+
+def build(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) -> Configuration:
+    """The configuration of a Corefile; opens nothing. Raises ConfigErrors with all that is wrong."""
+    errors: list[ConfigError] = []
+    sites = [_site(block, default_port, clock, errors) for block in corefile.blocks]
+    groups = _group(sites, errors)
+    if errors:
+        raise ConfigErrors(errors)
+    zones = {bind: [zone for zone, _ in routes] for bind, routes in groups.items()}
+    return Configuration(sites, {bind: _listener(routes) for bind, routes in groups.items()}, zones)
+
+
+def _site(block: ServerBlock, default_port: int, clock: Clock, errors: list[ConfigError]) -> Site:
+    """A server block with its plugins and chain; what is wrong with it joins `errors`."""
+    site = Site([])
+    try:
+        site.keys = parse_keys(block.keys, default_port)
+    except ConfigErrors as found:
+        errors += found.errors
+    except ConfigError as error:
+        errors.append(error)
+    by_name: dict[str, list[Directive]] = {}
+    for directive in block.directives:
+        directive.zones = tuple(key.zone for key in site.keys)
+        by_name.setdefault(directive.name, []).append(directive)
+    places = _places(by_name, errors)
+    for name in sorted(by_name, key=lambda name: places.get(name, 0)):
+        try:
+            site.plugins += _plugins(name, by_name[name], site, clock)
+        except ConfigError as error:
+            errors.append(error.locate(by_name[name][0].at, name))
+    site.chain = fold(site.plugins)
+    return site
+
+
+def _places(names: Iterable[str], errors: list[ConfigError]) -> dict[str, int]:
+    """Where each directive stands in the chain; those of other packages say before which one of CoreDNS's."""
+    found = {name: registry.find(name) for name in names if name not in order.DIRECTIVES}
+    foreign = {name: plugin.before for name, plugin in found.items() if plugin is not None}
+    try:
+        return order.chain_order(foreign)
+    except ValueError as error:
+        errors.append(ConfigError(str(error)))
+        return order.chain_order({})
+
+
+def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -> list[Plugin]:
+    """The plugins for all directives of one name."""
+    cls = registry.find(name)
+    if cls is None:
+        if name in order.DIRECTIVES:
+            raise ConfigError(f"the directive '{name}' of CoreDNS is not built yet", directives[0].at)
+        raise unknown_directive(Word(name, directives[0].at), registry.known())
+    plugins = list(cls.parse_all(directives))
+    for plugin in plugins:
+        plugin.name, plugin.clock, plugin.log = name, clock, Log(f"plugin/{name}: ")
+        plugin.configure(site)
+    return plugins
+
+
+_Routes = list[tuple[bytes, Site]]
+
+
+def _group(sites: list[Site], errors: list[ConfigError]) -> dict[Bind, _Routes]:
+    """Which zones are served on which address; a zone that two blocks claim there is an error."""
+    groups: dict[Bind, _Routes] = {}
+    taken: dict[tuple[str, int, bytes], dict[str, Key]] = {}
+    for site in sites:
+        for host in site.hosts:
+            for key in site.keys:
+                hosts = taken.setdefault((key.scheme, key.port, key.zone), {})
+                if (clash := _clash(key, host, hosts)) is not None:
+                    errors.append(clash)
+                    continue
+                hosts[host] = key
+                groups.setdefault(Bind(key.scheme, host, key.port, key.at), []).append((key.zone, site))
+    return groups
+
+
+def _clash(key: Key, host: str, taken: dict[str, Key]) -> ConfigError | None:
+    """Why a zone cannot be served on one more address, if it cannot."""
+    on = f" on {host}" if host else ""
+    if host in taken:
+        return ConfigError(f"cannot serve {key}{on}: it is already defined at {taken[host].at}", key.at)
+    if taken and (not host or "" in taken):
+        other = next(iter(taken))
+        where = f"{key} on {other}" if other else str(key)
+        return ConfigError(f"cannot serve {key}{on}: it overlaps with {where} at {taken[other].at}", key.at)
+    return None
+
+
+def _listener(routes: _Routes) -> Listener:
+    """The listener for the sites that share an address; of what several of them shape, the last one counts."""
+    door, timeouts = None, DEFAULT_TIMEOUTS
+    any_class = False
+    for _, site in routes:
+        door = site.door or door
+        timeouts = site.timeouts if site.timeouts != DEFAULT_TIMEOUTS else timeouts
+        any_class |= any(plugin.any_class for plugin in site.plugins)
+    return Listener(
+        [(zone, site.chain or refuse) for zone, site in routes],
+        any_class=any_class, timeouts=timeouts, door=door() if door else None,
+    )  # fmt: skip

@@ -1,0 +1,246 @@
+"""DNS over TCP: messages in a stream of bytes, and the connections that carry them.
+
+`Framer` is the protocol without any I/O (RFC 1035 4.2.2: each message behind its length in two octets). `Connection`
+puts it on asyncio: queries are answered as they are ready, a fast one overtakes a slow one (RFC 7766 6.2.1.1), and
+what a read brought is written at once. A connection that is idle, too slow with a message or does not read
+its replies is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final, Protocol
+
+from corepy.address import Address
+from corepy.errors import Malformed
+from corepy.finish import error_reply, finish
+from corepy.query import Endpoint, Query, Reply
+
+if TYPE_CHECKING:
+    from corepy.listener import Listener, StreamDoor
+
+MAX_PENDING: Final = 1000
+"""Queries of one connection that may be unanswered at a time; reading pauses above. As many as a stub ever has in
+flight, and 1,000 times 64 KiB is what a hostile client could make us hold."""
+WRITE_BUFFER: Final = 256 * 1024
+"""Octets of replies that wait for a client to read them before we stop reading its queries: four of the largest."""
+
+
+class Framer:
+    """Bytes in, messages out. Holds no more than one unfinished message."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether part of a message is waiting for its rest."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that are complete with these bytes; empty ones are left out."""
+        data = self._buffer + data if self._buffer else data
+        messages, at, end = [], 0, len(data)
+        while end - at >= 2:
+            behind = at + 2 + int.from_bytes(data[at : at + 2], "big")
+            if behind > end:
+                break
+            if behind - at > 2:
+                messages.append(data[at + 2 : behind])
+            at = behind
+        self._buffer = data[at:]
+        return messages
+
+
+def frame(message: bytes) -> bytes:
+    """The message behind its length."""
+    return len(message).to_bytes(2, "big") + message
+
+
+class Slot(Protocol):
+    """Where a connection finds what it needs of the server: one for each listening socket."""
+
+    listener: Listener
+    endpoint: Endpoint
+    read_timeout: float
+    idle_timeout: float
+    max_queries: int
+
+    def opened(self, connection: Connection) -> bool:
+        """Count a connection in; False where there are too many."""
+
+    def closed(self, connection: Connection) -> None:
+        """Count it out."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+
+class Connection(asyncio.Protocol):
+    """One client on a stream, from its PROXY header, where one is due, to its last reply."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self.deadline = 0.0
+        """When this connection is closed unless something happens: kept here, looked at by the server."""
+        self.pending = 0
+        self._queries = 0
+        self._framer = Framer()
+        self._door: StreamDoor | None = None
+        self._finished = False   # the client sends no more
+        self._held = False       # reading is paused
+        self._clogged = False    # the client does not read
+        self._outbox: list[bytes] = []
+
+    # --- asyncio.Protocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream server makes these
+        if not self.slot.opened(self):
+            self.transport.abort()
+            return
+        self.transport.set_write_buffer_limits(WRITE_BUFFER)
+        self.peer = self._address("peername")
+        self.local = self._address("sockname")
+        self.client = self.peer
+        self.deadline = self.slot.now() + self.slot.read_timeout
+        door = self.slot.listener.door
+        self._door = door.stream() if door else None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: the PROXY header first, where one is due, then messages."""
+        if self._door is not None:
+            data = self._through_door(self._door, data)
+        messages = self._framer.feed(data) if data else []
+        for message in messages:
+            self._receive(message)
+        if messages:
+            self.deadline = self.slot.now() + self.slot.idle_timeout
+            self._flush()
+            self._hold_or_go_on()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it still gets its replies."""
+        self._finished = True
+        return self.pending > 0
+
+    def pause_writing(self) -> None:
+        """The client does not read: it may not ask more until it does."""
+        self._clogged = True
+        self._hold_or_go_on()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._clogged = False
+        self._hold_or_go_on()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The connection is gone; replies that still come have nowhere to go."""
+        self.slot.closed(self)
+
+    # --- a query's way ---
+
+    def _through_door(self, door: StreamDoor, data: bytes) -> bytes:
+        """The bytes behind the PROXY header, as far as they are there; closes where the door says so."""
+        admitted = door.feed(data, self.peer, self.slot.now())
+        if admitted is None:
+            return b""
+        if admitted is False:
+            self.transport.abort()
+            return b""
+        self._door = None
+        rest, client = admitted
+        self.client = client or self.peer
+        return rest
+
+    def _receive(self, message: bytes) -> None:
+        slot = self.slot
+        self._queries += 1
+        try:
+            query = Query(message, slot.endpoint, self.client, self.local)
+        except Malformed as error:
+            if error.rcode is not None:
+                self._outbox.append(error_reply(message, error.rcode))
+            return
+        outcome = slot.listener.answer(query)
+        if outcome.__class__ is Reply:
+            self._put(query, outcome)  # type: ignore[arg-type]  # just asked
+        else:
+            self.pending += 1
+            outcome.then(lambda reply: self._late(query, reply))  # type: ignore[union-attr]  # so a Deferred
+
+    def _late(self, query: Query, reply: Reply) -> Reply:
+        """A reply that took its time."""
+        self.pending -= 1
+        if not self.transport.is_closing():
+            self._put(query, reply)
+            self._flush()
+            self._hold_or_go_on()
+            if self._finished and not self.pending:
+                self.transport.close()
+        return reply
+
+    def _put(self, query: Query, reply: Reply) -> None:
+        if reply.wire:
+            self._outbox.append(finish(query, reply))
+
+    def _flush(self) -> None:
+        if self._outbox:
+            self.transport.write(b"".join([frame(message) for message in self._outbox]))
+            self._outbox.clear()
+        if 0 < self.slot.max_queries <= self._queries:
+            self.transport.close()
+
+    def _hold_or_go_on(self) -> None:
+        """Read on as long as this client neither has too much unanswered nor too much unread."""
+        hold = self._clogged or self.pending > MAX_PENDING
+        if hold != self._held and not self.transport.is_closing():
+            self._held = hold
+            (self.transport.pause_reading if hold else self.transport.resume_reading)()
+
+    @property
+    def idle(self) -> bool:
+        """Whether closing this connection loses nobody a reply."""
+        return not self.pending and not self.transport.get_write_buffer_size()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self.transport.abort()
+
+    def shut(self) -> None:
+        """The server stops: nothing more is read, what is pending is answered, then the connection is closed."""
+        if self.pending:
+            self._finished = True
+            self.transport.pause_reading()
+            self._held = True
+        else:
+            self.transport.close()
+
+    def _address(self, which: str) -> Address:
+        name = self.transport.get_extra_info(which) or ("0.0.0.0", 0)
+        return Address.of(*name[:2])
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening TCP socket; raises OSError where it cannot be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    info = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(info[4])
+        sock.listen(1024)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+__all__ = ["Connection", "Framer", "frame", "listen"]

@@ -1,0 +1,139 @@
+"""Query and Reply: lazy, exact, and never more than what was asked of them."""
+
+import asyncio
+
+import dnslib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corepy import codes
+from corepy import wire as w
+from corepy.address import Address
+from corepy.errors import Malformed
+from corepy.query import Endpoint, Query, Reply
+from corepy.testing import make_query, message
+
+UDP = Endpoint("udp", "dns://:53")
+PEER = Address.of("192.0.2.1", 4242).to_sockaddr()
+
+
+def parse(wire: bytes) -> Query:
+    return Query(wire, UDP, PEER, b"\x7f\0\0\1")
+
+
+def header(flags: int = 0, *counts: int) -> bytes:
+    return w.HEADER.pack(4660, flags, *counts)
+
+
+def test_what_a_query_says() -> None:
+    query = parse(message("WWW.Example.org", "AAAA", edns=1232, do=True))
+    assert (query.id, query.qtype, query.qclass, query.opcode) == (4660, codes.AAAA, codes.IN, codes.QUERY)
+    assert query.qname == b"\3WWW\7Example\3org\0"
+    assert query.key == b"\3www\7example\3org\0"
+    assert query.name == "www.example.org."
+    assert query.edns is not None
+    assert (query.edns.size, query.edns.version, query.do, query.max_size) == (1232, 0, True, 1232)
+    assert str(query.client) == "192.0.2.1:4242"
+    assert str(query.local) == "127.0.0.1:53"
+    assert query.wire[12 : query.qend] == query.question
+
+
+def test_no_edns_means_512_octets_and_a_stream_as_many_as_there_are() -> None:
+    assert make_query().max_size == 512
+    assert make_query(edns=100).max_size == 512
+    assert make_query(edns=1232, transport="tcp").max_size == 65535
+
+
+@pytest.mark.parametrize(
+    ("wire", "rcode"),
+    [
+        (b"", None),
+        (b"\0\1\1\0\0\1", None),
+        (header(w.QR, 1, 0, 0, 0) + b"\0\0\1\0\1", None),                        # a response
+        (header(2 << 11, 1, 0, 0, 0) + b"\0\0\1\0\1", codes.NOTIMP),             # STATUS
+        (header(5 << 11, 1, 0, 9, 0) + b"\0\0\6\0\1", codes.NOTIMP),             # UPDATE
+        (header(0, 0, 0, 0, 0), codes.FORMERR),
+        (header(0, 2, 0, 0, 0) + b"\0\0\1\0\1\0\0\1\0\1", codes.FORMERR),
+        (header(0, 1, 2, 0, 0) + b"\0\0\1\0\1", codes.FORMERR),
+        (header(0, 1, 0, 0, 3) + b"\0\0\1\0\1", codes.FORMERR),
+        (header(0, 1, 0, 0, 0) + b"\x03com", codes.FORMERR),
+        (header(0, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1", codes.FORMERR),
+        (header(0, 1, 0, 0, 0) + (b"\x3f" + b"x" * 63) * 4 + b"\0\0\1\0\1", codes.FORMERR),
+        (header(0, 1, 0, 0, 1) + b"\0\0\1\0\1", codes.FORMERR),                  # a record promised
+        (header(0, 1, 0, 0, 1) + b"\0\0\1\0\1\0\0\x29\x04\xd0\0\0\0\0\0\5ab", codes.FORMERR),
+    ],
+)
+def test_what_is_no_query(wire: bytes, rcode: int | None) -> None:
+    with pytest.raises(Malformed) as caught:
+        parse(wire)
+    assert caught.value.rcode == rcode
+
+
+def test_bytes_behind_the_message_do_not_matter() -> None:
+    assert parse(message() + b"\xde\xad").name == "example.org."
+
+
+def test_notify_may_bring_a_soa() -> None:
+    soa = b"\xc0\x0c" + w.RECORD.pack(codes.SOA, 1, 60, 22) + b"\0\0" + bytes(20)
+    query = parse(header(codes.NOTIFY << 11, 1, 1, 0, 0) + b"\0\0\6\0\1" + soa)
+    assert query.opcode == codes.NOTIFY
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_are_a_query_or_malformed(wire: bytes) -> None:
+    try:
+        query = parse(wire)
+    except Malformed:
+        return
+    assert len(query.key) <= 255
+    assert query.name.isprintable()
+    assert query.max_size >= 512
+
+
+def test_the_record_is_made_once_and_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = make_query()
+    first = query.record
+    monkeypatch.setattr(dnslib.DNSRecord, "parse", lambda _wire: pytest.fail("parsed twice"))
+    assert query.record is first
+
+
+def test_a_reply_has_id_question_and_what_comes_back_of_the_flags() -> None:
+    query = make_query("Example.ORG", flags=w.RD | w.CD | w.AD | w.Z)
+    reply = Reply.build(query, codes.NXDOMAIN, flags=w.AA)
+    assert reply.flags == w.QR | w.AA | w.RD | w.CD | codes.NXDOMAIN
+    assert reply.wire[:2] == query.wire[:2]
+    assert reply.wire[12:] == query.question
+    assert Reply.refused(query).rcode == codes.REFUSED
+    assert Reply.failed(query).rcode == codes.SERVFAIL
+
+
+def test_a_reply_from_text() -> None:
+    reply = Reply.answer(make_query(), "example.org. 60 IN A 192.0.2.7", authority=["example.org. 60 IN NS ns.example.org."])
+    parsed = dnslib.DNSRecord.parse(reply.wire)
+    assert [str(record.rdata) for record in parsed.rr + parsed.auth] == ["192.0.2.7", "ns.example.org."]
+    assert parsed.header.aa
+    with pytest.raises(ValueError, match="no record"):
+        Reply.answer(make_query(), "example.org. 60 IN A nonsense")
+
+
+def test_an_edited_reply_is_a_copy() -> None:
+    reply = Reply.answer(make_query(), "example.org. 60 IN A 192.0.2.7")
+    before = reply.wire
+    edited = reply.edit()
+    edited.record.rr[0].ttl = 5
+    assert dnslib.DNSRecord.parse(edited.wire).rr[0].ttl == 5
+    assert reply.wire == before
+    assert reply.record.rr[0].ttl == 60
+
+
+def test_a_reply_awaits_to_itself() -> None:
+    reply = Reply.refused(make_query())
+
+    async def wait() -> Reply:
+        return await reply
+
+    assert asyncio.run(wait()) is reply
+    assert Reply.SILENCE.wire == b""
+    assert "silence" in repr(Reply.SILENCE)
+    assert "REFUSED" in repr(reply)
