@@ -1,0 +1,123 @@
+"""Lines of a Corefile to server blocks: which words are keys, where a block begins, what is a directive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import takewhile
+
+from corepy.directive import Directive
+from corepy.errors import ConfigError, Position
+from corepy.imports import Imports
+from corepy.words import MAX_DEPTH, NOWHERE, Block, Line, Word, not_set, place, shown
+
+
+@dataclass(slots=True)
+class ServerBlock:
+    """The keys of a server block as written (see `keys.parse_keys`), and its directives in the order of the file."""
+
+    keys: list[Word]
+    directives: list[Directive]
+    at: Position
+
+
+class Assembly:
+    """Takes line after line from outside of blocks and collects server blocks in `blocks`.
+
+    As in CoreDNS, keys may reach over lines with commas, an opening brace may follow on the next line, and a
+    block behind keys without a brace reaches to the end of the Corefile. Mistakes are added to `imports.errors`.
+    """
+
+    def __init__(self, imports: Imports) -> None:
+        self.blocks: list[ServerBlock] = []
+        self._imports = imports
+        self._keys: list[Word] = []
+        self._more = False
+        """Whether a comma behind the last key promises another."""
+        self._unbraced: ServerBlock | None = None
+
+    def line(self, line: Line) -> None:
+        """Take the next line; imports in it must have been expanded, those within its blocks must not."""
+        if self._keys and not self._more and not isinstance(line[0], Block) and not self._unbraced:
+            self._unbraced = self._add([], None)
+        if self._unbraced:
+            self._unbraced.directives += self.directives([line])
+            return
+        for item in line:
+            if isinstance(item, Word):
+                self._key(item)
+            elif self._is_snippet():
+                name = self._keys.pop()
+                self._imports.define(Word(name[1:-1], name.at, name.unset), item)
+            else:
+                self._add(self.directives(self._imports.expand(item.lines)), item)
+
+    def end(self) -> None:
+        """Take the end of the Corefile: keys may stand alone."""
+        if self._keys:
+            self._add([], None)
+
+    def directives(self, lines: Iterable[Line], depth: int = 0) -> list[Directive]:
+        """The directives, or within a directive the options, of the lines of a block.
+
+        Raises ConfigError when blocks or imports nest without end.
+        """
+        return [directive for line in lines if (directive := self._directive(line, depth))]
+
+    def _directive(self, line: Line, depth: int) -> Directive | None:
+        words = [item for item in takewhile(_is_word, line) if isinstance(item, Word)]
+        rest = line[len(words) :]
+        if not words:
+            self._error("unexpected '{'", line[0], expected="the brace on the line of its directive")
+            return None
+        if len(rest) > 1:
+            self._error(f"unexpected {_text(rest[1])} behind '}}'", rest[1], expected="the end of the line")
+        directive = Directive(words[0], words[1:])
+        if rest and isinstance(rest[0], Block):
+            directive.opened = rest[0].opened
+            if depth == MAX_DEPTH:
+                raise ConfigError(f"'{{' is one too many: blocks nest {MAX_DEPTH} deep", directive.opened)
+            directive.block = self.directives(self._imports.expand(rest[0].lines), depth + 1)
+        return directive
+
+    def _key(self, word: Word) -> None:
+        """Take a key. A comma behind it promises another; an empty word is none and changes nothing."""
+        if word == ",":
+            self._error("unexpected ','", word, expected="the comma directly behind a zone")
+        if word:
+            self._more = word.endswith(",")
+        self._keys.append(Word(word.removesuffix(","), word.at, word.unset))
+
+    def _is_snippet(self) -> bool:
+        return len(self._keys) == 1 and self._keys[0].startswith("(") and self._keys[0].endswith(")")
+
+    def _add(self, directives: list[Directive], block: Block | None) -> ServerBlock:
+        """Make a server block of the keys that were read; without braces where `block` is None."""
+        keys = [key for key in self._keys if key]
+        first = self._keys[0] if self._keys else block
+        server = ServerBlock(keys, directives, NOWHERE if first is None else place(first))
+        if self._more:
+            self._error(
+                "unexpected '{' behind a comma" if block else "nothing behind a comma",
+                block or keys[-1],
+                "another zone",
+            )
+        elif block is None and self._is_snippet():
+            self._error(f"snippet {shown(keys[0])} has no block", keys[0], expected="'{'")
+        elif keys:
+            self.blocks.append(server)
+        else:
+            self._imports.warnings.append(f"{server.at}: server block without a zone left out{not_set(self._keys)}")
+        self._keys, self._more = [], False
+        return server
+
+    def _error(self, what: str, item: Word | Block, expected: str) -> None:
+        self._imports.errors.append(ConfigError(what, place(item), expected=expected))
+
+
+def _is_word(item: Word | Block) -> bool:
+    return isinstance(item, Word)
+
+
+def _text(item: Word | Block) -> str:
+    return shown("{" if isinstance(item, Block) else item)

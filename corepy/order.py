@@ -1,0 +1,89 @@
+"""The order of directives in a chain: by this list, whatever the order in the Corefile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+# CoreDNS 1.14.7's order, since a Corefile relies on it: what comes first sees a query first and a reply last.
+DIRECTIVES: Final = (
+    "root",
+    "metadata",
+    "geoip",
+    "cancel",
+    "proxyproto",
+    "quic",
+    "grpc_server",
+    "https",
+    "https3",
+    "timeouts",
+    "multisocket",
+    "reload",
+    "nsid",
+    "bufsize",
+    "bind",
+    "debug",
+    "trace",
+    "ready",
+    "health",
+    "pprof",
+    "shed",
+    "prometheus",
+    "errors",
+    "log",
+    "dnstap",
+    "local",
+    "dns64",
+    "any",
+    "chaos",
+    "loadbalance",
+    "tsig",
+    "rewrite",
+    "autopath",
+    "acl",
+    "cache",
+    "header",
+    "dnssec",
+    "tls",
+    "minimal",
+    "template",
+    "transfer",
+    "hosts",
+    "route53",
+    "azure",
+    "clouddns",
+    "k8s_external",
+    "kubernetes",
+    "file",
+    "auto",
+    "secondary",
+    "etcd",
+    "loop",
+    "forward",
+    "grpc",
+    "erratic",
+    "whoami",
+    "on",
+    "sign",
+    "view",
+    "nomad",
+)
+
+
+def chain_order(before: Mapping[str, str]) -> dict[str, int]:
+    """The place of every directive in the chain, smallest first: a sort key.
+
+    `before` has the directives that CoreDNS does not know, each with the name of a CoreDNS directive that it
+    stands directly in front of; where several stand in front of the same, they do so by name. Raises
+    ValueError, which names the directive, where its anchor is unknown or its name is CoreDNS's own.
+    """
+    for name, anchor in before.items():
+        if name in DIRECTIVES:
+            raise ValueError(f"the directive {name!r} has its place in CoreDNS's order")
+        if anchor not in DIRECTIVES:
+            raise ValueError(f"the directive {name!r} wants to stand before {anchor!r}, which CoreDNS does not know")
+    names: list[str] = []
+    for directive in DIRECTIVES:
+        names += sorted(name for name, anchor in before.items() if anchor == directive)
+        names.append(directive)
+    return {name: place for place, name in enumerate(names)}
