@@ -58,13 +58,13 @@ def load(
     except ConfigError as error:
         imports.errors.append(error)
     if known is not None:
-        directives = (directive for block in assembly.blocks for directive in block.directives)
-        imports.errors.extend(unknown_directive(one, known) for one in directives if one.name not in known)
+        named = (directive for block in assembly.blocks for directive in block.directives)
+        imports.errors.extend(unknown_directive(one, known) for one in named if one.name not in known)
     _check(imports)
     return Corefile(assembly.blocks, imports.files, imports.warnings, list(imports.snippets.values()))
 
 
-def parse_directives(
+def directives(
     text: str, zones: tuple[bytes, ...] = (b"\0",), environ: Mapping[str, str] | None = None
 ) -> list[Directive]:
     """The directives of a text, as if it stood in a server block of these zones: for the tests of a plugin.
@@ -73,11 +73,11 @@ def parse_directives(
     """
     imports = _imports(environ)
     imports.files.append("Corefile")
-    directives = Assembly(imports).directives(imports.expand(imports.parse(text, "Corefile")))
+    found = Assembly(imports).directives(imports.expand(imports.parse(text, "Corefile")))
     _check(imports)
-    for directive in directives:
+    for directive in found:
         directive.zones = zones
-    return directives
+    return found
 
 
 def _imports(environ: Mapping[str, str] | None) -> Imports:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final, TypeAlias
 
 from corepy import wire
-from corepy.errors import ConfigError, Position
+from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.words import NOWHERE, Word, nearest, not_set, shown
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -43,14 +43,21 @@ def parse_keys(words: Iterable[Word], default_port: int = 53) -> list[Key]:
     """The zones that the words of a server block name, in their order; a network may give several.
 
     `default_port` is for the scheme dns alone (the flag `-p`). Duplicates are kept: who serves several blocks
-    has to look for them anyway. Raises ConfigError for what is no zone, scheme or port.
+    has to look for them anyway. Raises ConfigErrors with every word that is no zone, scheme or port.
     """
     keys = []
+    errors = []
     for word in words:
-        scheme, zones, port = _split(word)
+        try:
+            scheme, zones, port = _split(word)
+        except ConfigError as error:
+            errors.append(error)
+            continue
         if port is None:
             port = default_port if scheme == "dns" else SCHEMES[scheme]
         keys += [Key(scheme, zone, port, word.at) for zone in zones]
+    if errors:
+        raise ConfigErrors(errors)
     return keys
 
 
