@@ -30,12 +30,8 @@ _IPV6_RECVPKTINFO: Final = 49
 _IPV6_PKTINFO: Final = 50
 
 
-class Datagram(NamedTuple):
-    """What came, from whom, and to which of our addresses (empty where the socket has but one)."""
-
-    wire: bytes
-    peer: bytes
-    local: bytes
+Datagram = tuple[bytes, bytes, bytes]
+"""The octets, the peer's raw socket address, and our own packed address (empty where the socket has but one)."""
 
 
 class _Family(NamedTuple):
@@ -89,6 +85,8 @@ class DatagramSocket:
         self.unsent = 0
         """Replies that the kernel did not take."""
         self._outbox: list[Datagram] = []
+        self.put = self._outbox.append
+        """Put (octets, peer, local) into the outbox, peer and local as they were received."""
 
     def fileno(self) -> int:
         """For the event loop."""
@@ -97,10 +95,6 @@ class DatagramSocket:
     def receive(self) -> list[Datagram]:
         """The datagrams that are waiting, up to BATCH; empty when there are none."""
         raise NotImplementedError
-
-    def put(self, wire: bytes, peer: bytes, local: bytes) -> None:
-        """Put a reply into the outbox; `local` as it was received."""
-        self._outbox.append(Datagram(wire, peer, local))
 
     def flush(self) -> None:
         """Send the outbox."""
@@ -116,21 +110,20 @@ class SingleSocket(DatagramSocket):
 
     def receive(self) -> list[Datagram]:
         """The datagrams that are waiting, up to BATCH."""
-        received = []
+        received: list[Datagram] = []
         try:
             while len(received) < BATCH:
                 wire, control, _, peer = self.socket.recvmsg(_SLOT, _CONTROL)
                 at = self.family.local - _CMSG.size
                 local = control[0][2][at : at + self.family.address] if control else b""
-                received.append(Datagram(wire, Address.of(*peer[:2], *peer[3:4]).to_sockaddr(), local))
+                received.append((wire, Address.from_tuple(peer).to_sockaddr(), local))
         except OSError:   # nothing left, or an error of an earlier send: the next call goes on
             return received
         return received
 
     def flush(self) -> None:
         """Send the outbox."""
-        outbox, self._outbox = self._outbox, []
-        for wire, peer, local in outbox:
+        for wire, peer, local in self._outbox:
             to = Address.from_sockaddr(peer)
             control = []
             if local:
@@ -140,6 +133,7 @@ class SingleSocket(DatagramSocket):
                 self.socket.sendmsg([wire], control, 0, to.to_tuple())
             except OSError:
                 self.unsent += 1
+        self._outbox.clear()
 
 
 class _Slots:
@@ -205,7 +199,7 @@ class BatchSocket(DatagramSocket):
         start = name = 0
         for length in slots.received[:count].tolist():
             received.append(
-                Datagram(
+                (
                     bytes(data[start : start + length]),
                     bytes(names[name : name + size]),
                     bytes(control[at : at + address]) if wildcard else b"",
@@ -219,9 +213,10 @@ class BatchSocket(DatagramSocket):
 
     def flush(self) -> None:
         """Send the outbox."""
-        outbox, self._outbox = self._outbox, []
+        outbox = self._outbox
         for first in range(0, len(outbox), BATCH):
             self._send(outbox[first : first + BATCH])
+        outbox.clear()
 
     def _send(self, batch: list[Datagram]) -> None:
         slots, (size, _, _, _, at, address) = self._out, self.family

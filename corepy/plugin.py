@@ -51,8 +51,11 @@ class Plugin:
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:
-        """The plugin that one directive describes; raises ConfigError, which the directive's readers make."""
-        directive.no_more()
+        """The plugin that one directive describes. The directive's readers raise ConfigError; what is not read, is too.
+
+        As it stands it is for a directive that takes nothing.
+        """
+        directive.finish()
         return cls()
 
     @classmethod

@@ -73,20 +73,20 @@ class DatagramPort:
                 query = Query(payload, endpoint, client, local)
             except Malformed as error:
                 if error.rcode is not None:
-                    put(error_reply(payload, error.rcode), peer, local)
+                    put((error_reply(payload, error.rcode), peer, local))
                 continue
             outcome = answer(query)
             if outcome.__class__ is not Reply:
                 outcome.then(partial(self._late, query, peer, local))  # type: ignore[union-attr]  # a Deferred
             elif outcome.wire:  # type: ignore[union-attr]  # a Reply
-                put(finish(query, outcome), peer, local)  # type: ignore[arg-type]
+                put((finish(query, outcome), peer, local))  # type: ignore[arg-type]
         socket.flush()
         return len(datagrams)
 
     def _late(self, query: Query, peer: bytes, local: bytes, reply: Reply) -> Reply:
         """A reply that took its time joins the others of this round of the loop. It goes to the peer."""
         if reply.wire and self._loop is not None:
-            self._socket.put(finish(query, reply), peer, local)
+            self._socket.put((finish(query, reply), peer, local))
             if not self._flush_due:
                 self._flush_due = True
                 self._loop.call_soon(self._flush)

@@ -22,27 +22,31 @@ if TYPE_CHECKING:
 Outcome = Awaitable["Reply"]
 """What a plugin returns: a Reply, or anything that can be awaited for one. A Reply is both."""
 
-_header = w.HEADER.unpack_from
+_start = struct.Struct("!2xH8s").unpack_from
 _question = w.QUESTION.unpack_from
-_NO_PROPER_QUERY: Final = w.QR | w.OPCODE
-_PLAIN_OPT: Final = b"\0\0\x29"
+_head = struct.Struct("!2s5H").pack
+_NOT_A_QUERY: Final = w.QR | w.OPCODE
+_COPIED: Final = w.RD | w.CD
+_QUESTION_ALONE: Final = b"\0\1\0\0\0\0\0\0"
+"""The section counts of most queries."""
 
 
-class Endpoint(NamedTuple):
-    """The listening side that a query came in through; one for each listener and transport."""
+class Endpoint:
+    """The listening side that queries come in through; one for each listener and transport.
 
-    transport: str
-    """`udp` or `tcp`, `tls`, `https`, `https3`, `quic`, `grpc`."""
-    server: str
-    """The listener as CoreDNS names it in logs and metrics: `dns://:53`, `tls://127.0.0.1:853`."""
-    port: int = 53
-    local: bytes = b""
-    """The packed address that the listener is bound to; empty where it is bound to all."""
+    `transport` is `udp` or `tcp`, `tls`, `https`, `https3`, `quic`, `grpc`; `proto` what carries it, `udp` or `tcp`.
+    `server` is the listener as CoreDNS names it in logs and metrics: `dns://:53`, `tls://127.0.0.1:853`. `local` is
+    the packed address that it is bound to, empty where it is bound to all.
+    """
 
-    @property
-    def proto(self) -> str:
-        """`udp` or `tcp`: what carries the transport."""
-        return "udp" if self.transport in ("udp", "quic", "https3") else "tcp"
+    __slots__ = ("local", "port", "proto", "server", "transport")
+
+    def __init__(self, transport: str, server: str, port: int = 53, local: bytes = b"") -> None:
+        self.transport = transport
+        self.server = server
+        self.port = port
+        self.local = local
+        self.proto = "udp" if transport in ("udp", "quic", "https3") else "tcp"
 
 
 class Edns(NamedTuple):
@@ -61,7 +65,7 @@ class Edns(NamedTuple):
         return bool(self.flags & w.DO)
 
 
-def _accept(flags: int, questions: int, counts: Sequence[int]) -> None:
+def _accept(flags: int, counts: bytes) -> None:
     """Refuse what no plugin ever sees, by the header alone, before anything is parsed.
 
     NOTIFY may bring a SOA (RFC 1996 3.7), IXFR one in the authority section (RFC 1995 3), and OPT and TSIG are the
@@ -71,7 +75,8 @@ def _accept(flags: int, questions: int, counts: Sequence[int]) -> None:
         raise Malformed("a response")
     if flags & w.OPCODE not in (codes.QUERY << 11, codes.NOTIFY << 11):
         raise Malformed("opcode", codes.NOTIMP)
-    if questions != 1 or counts[0] > 1 or counts[1] > 1 or counts[2] > 2:
+    questions, answers, authorities, additionals = struct.unpack("!4H", counts)
+    if questions != 1 or answers > 1 or authorities > 1 or additionals > 2:
         raise Malformed("section counts", codes.FORMERR)
 
 
@@ -89,11 +94,11 @@ class Query:
         self, wire: bytes, endpoint: Endpoint, client: bytes | Address, local: bytes | Address = b""
     ) -> None:
         try:
-            _, flags, questions, *counts = _header(wire)
+            flags, counts = _start(wire)
         except struct.error:
             raise Malformed("shorter than a header") from None
-        if flags & _NO_PROPER_QUERY or questions != 1 or counts != [0, 0, 0]:
-            _accept(flags, questions, counts)
+        if counts != _QUESTION_ALONE or flags & _NOT_A_QUERY:
+            _accept(flags, counts)
         at = 12
         try:
             while length := wire[at]:
@@ -113,7 +118,7 @@ class Query:
         self._local = local
         self._key: bytes | None = None
         self._record: Any = None
-        self.edns = self._read_records() if counts != [0, 0, 0] else None
+        self.edns = self._read_records() if counts != _QUESTION_ALONE else None
 
     def _read_records(self) -> Edns | None:
         """Check that all records are whole; what the OPT among them says."""
@@ -238,10 +243,10 @@ class Reply:
         The question is at offset 12, so its name is the pointer C00C. Of the query's flags RD and CD come back, for
         opcode QUERY alone (as CoreDNS has it).
         """
-        kept = w.RD | w.CD if query.flags & w.OPCODE == 0 else 0
-        flags |= w.QR | query.flags & (w.OPCODE | kept) | rcode
-        head = query.wire[:2] + w.HEADER.pack(0, flags, 1, *counts)[2:]
-        return cls(head + query.wire[12 : query.qend] + body)
+        wire, asked = query.wire, query.flags
+        asked &= w.OPCODE if asked & w.OPCODE else _COPIED
+        head = _head(wire[:2], w.QR | asked | flags | rcode, 1, counts[0], counts[1], counts[2])
+        return cls(head + wire[12 : query.qend] + body)
 
     @classmethod
     def refused(cls, query: Query) -> Reply:
@@ -299,7 +304,7 @@ class Reply:
     def __repr__(self) -> str:
         if not self.wire:
             return "<Reply silence>"
-        counts = _header(self.wire)[3:]
+        counts = w.HEADER.unpack_from(self.wire)[3:]
         return f"<Reply {codes.rcode_name(self.rcode)} {'+'.join(map(str, counts))} records, {len(self.wire)} octets>"
 
 

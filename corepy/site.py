@@ -18,12 +18,11 @@ from corepy import order, registry
 from corepy import wire as w
 from corepy.chain import fold
 from corepy.clock import SYSTEM, Clock
-from corepy.directive import Directive
+from corepy.directive import Directive, unknown_directive
 from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.keys import Key, parse_keys
 from corepy.listener import Door, Listener, refuse
 from corepy.log import Log
-from corepy.words import Word, unknown_directive
 
 if TYPE_CHECKING:
     from corepy.corefile import Corefile, ServerBlock
@@ -169,8 +168,10 @@ def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -
     if cls is None:
         if name in order.DIRECTIVES:
             raise ConfigError(f"the directive '{name}' of CoreDNS is not built yet", directives[0].at)
-        raise unknown_directive(Word(name, directives[0].at), registry.known())
+        raise unknown_directive(directives[0], registry.known())
     plugins = list(cls.parse_all(directives))
+    for directive in directives:
+        directive.finish()
     for plugin in plugins:
         plugin.name, plugin.clock, plugin.log = name, clock, Log(f"plugin/{name}: ")
         plugin.configure(site)

@@ -1,10 +1,20 @@
 """Tell the client its own address, in the additional section of an empty answer."""
 
+from functools import cache
+
 from corepy import codes, wire
 from corepy.plugin import Outcome, Plugin, Query, Reply
 
 _OWNER = b"\xc0\x0c"
 """A pointer to the name in the question."""
+
+
+@cache
+def _around(rclass: int, size: int, proto: str) -> tuple[bytes, bytes]:
+    """The octets before the address of the first record, and from there to the port in the second."""
+    address = codes.A if size == 4 else codes.AAAA
+    srv = b"\4_" + proto.encode() + _OWNER + wire.RECORD.pack(codes.SRV, rclass, 0, 7) + b"\0\0\0\0"
+    return _OWNER + wire.RECORD.pack(address, rclass, 0, size), srv
 
 
 class Whoami(Plugin):
@@ -13,13 +23,6 @@ class Whoami(Plugin):
     def serve(self, query: Query) -> Outcome:
         """Answer; no name is ever passed on."""
         client = query.client
-        packed = client.packed
-        address = codes.A if len(packed) == 4 else codes.AAAA
-        rclass = query.qclass
-        body = (
-            _OWNER + wire.RECORD.pack(address, rclass, 0, len(packed)) + packed
-            + (b"\4_udp" if query.endpoint.proto == "udp" else b"\4_tcp")
-            + _OWNER + wire.RECORD.pack(codes.SRV, rclass, 0, 7)
-            + b"\0\0\0\0" + client.port.to_bytes(2, "big") + b"\0"
-        )  # fmt: skip
+        before, between = _around(query.qclass, len(client.packed), query.endpoint.proto)
+        body = before + client.packed + between + client.port.to_bytes(2, "big") + b"\0"
         return Reply.build(query, flags=wire.AA, counts=(0, 0, 2), body=body)
