@@ -386,10 +386,10 @@ class Naive:
         return [entry for entry in self.entries if now <= entry[2] + self.ttl]
 
 
-STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3)), max_size=60)
+STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.sampled_from([0, 0, 0, 0, 1, 2])), max_size=60)
 
 
-@given(STEPS, st.integers(1, 6), st.integers(1, 5))
+@given(STEPS, st.integers(1, 6), st.integers(1, 4))
 def test_sessions_are_like_the_naive_ones(steps: list[tuple[bool, int, int]], ttl: int, capacity: int) -> None:
     sessions, naive = Sessions(ttl, capacity), Naive(ttl, capacity)
     now = 0
@@ -417,6 +417,19 @@ def test_a_session_lives_through_its_last_moment() -> None:
     assert (sessions.hits, sessions.expired, len(sessions)) == (2, 1, 0)
 
 
+def test_the_least_recently_used_makes_room() -> None:
+    sessions = Sessions(60, 2)
+    sessions.put(b"a", CLIENT, 0)
+    sessions.put(b"b", CLIENT6, 0)
+    assert sessions.get(b"a", 0) is CLIENT
+    sessions.put(b"c", CLIENT, 0)
+    assert sessions.get(b"b", 0) is None
+    sessions.put(b"a", CLIENT6, 0)
+    sessions.put(b"d", CLIENT, 0)
+    assert sessions.get(b"c", 0) is None
+    assert sessions.get(b"a", 0) is CLIENT6
+
+
 def test_the_dead_make_room_before_the_living() -> None:
     sessions = Sessions(10, 2)
     sessions.put(b"a", CLIENT, 0)
@@ -431,9 +444,9 @@ def test_the_dead_make_room_before_the_living() -> None:
 def test_a_dead_session_that_is_opened_again() -> None:
     sessions = Sessions(10)
     sessions.put(b"a", CLIENT, 0)
-    sessions.put(b"a", CLIENT6, 5)
+    sessions.put(b"a", CLIENT6, 10)
     assert (sessions.opened, sessions.expired) == (1, 0)
-    sessions.put(b"a", CLIENT, 16)
+    sessions.put(b"a", CLIENT, 21)
     assert (sessions.opened, sessions.expired, len(sessions)) == (2, 1, 1)
 
 
@@ -595,6 +608,13 @@ def test_peers_that_are_not_believed(action: Action, header: object, local: obje
     assert listener.door.sessions is not None
     assert len(listener.door.sessions) == 0
     assert listener.udp(HEADER + QUERY, Address.of("192.0.2.1", 1)) == (QUERY, CLIENT)
+
+
+def test_sessions_that_were_taken_over_count_for_the_believed_only() -> None:
+    sessions = Sessions(30)
+    sessions.put(PROXY.to_sockaddr(), CLIENT, 1000)
+    assert Listener(ProxyPolicy(), sessions).udp(QUERY) == (QUERY, CLIENT)
+    assert Listener(ProxyPolicy(default=IGNORE), sessions).udp(QUERY) == (QUERY, None)
 
 
 def test_require_over_udp() -> None:
