@@ -20,7 +20,7 @@ def fold(plugins: Sequence[Plugin]) -> Serve | None:
     serve: Serve | None = None
     for plugin in reversed(serving):
         plugin.next = serve or _end(plugin.name)
-        serve = plugin.serve  # type: ignore[assignment]  # bound, and not None as asked above
+        serve = plugin.serve
     return serve
 
 

@@ -51,9 +51,9 @@ class Deferred:
         for on_reply, on_failure in steps:
             try:
                 if result.__class__ is Reply:
-                    result = on_reply(result)  # type: ignore[arg-type]  # just asked
-                elif on_failure is not None:
-                    result = on_failure(result)  # type: ignore[arg-type]  # no Reply, so an exception
+                    result = on_reply(result)
+                elif on_failure is not None and isinstance(result, Exception):
+                    result = on_failure(result)
             except Exception as error:  # noqa: BLE001 - a step that raises fails the reply, whatever it raised
                 result = error
         self.result = result
@@ -82,7 +82,7 @@ def after(outcome: Outcome, on_reply: OnReply, on_failure: OnFailure | None = No
     An exception that `self.next(query)` itself raises is the caller's to catch.
     """
     if outcome.__class__ is Reply:
-        return on_reply(outcome)  # type: ignore[arg-type]  # just asked
+        return on_reply(outcome)
     if isinstance(outcome, Deferred):
         return outcome.then(on_reply, on_failure)
     return _after(outcome, on_reply, on_failure)

@@ -26,25 +26,31 @@ def finish(query: Query, reply: Reply) -> bytes:
         return wire
     try:
         if query.edns is not None:
-            wire = _with_edns(query.edns, wire)
+            wire = _with_edns(query.edns, reply)
         return w.truncate(wire, query.max_size)
     except Malformed:
         return finish(query, Reply.failed(query))
 
 
-def _with_edns(edns: Edns, wire: bytes) -> bytes:
+def _with_edns(edns: Edns, reply: Reply) -> bytes:
     """The reply with the OPT record that this client is due."""
-    opt = w.find_opt(wire)
+    wire = reply.wire
+    opt = None if reply.plain else w.find_opt(wire)
     if opt is None:
-        options = b"".join(
-            code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
-            for code, data in edns.options
-            if code in _ECHOED
-        )
+        options = _echoed(edns) if edns.options else b""
         return w.with_additional(wire, opt_record(edns.size, 0, edns.flags & _KEPT_FLAGS, options))
     flags = edns.flags & w.DO | opt.ttl & _KEPT_FLAGS
     record = opt_record(edns.size, opt.ttl >> 24, flags, wire[opt.data : opt.end])
     return wire[: opt.start] + record + wire[opt.end :]
+
+
+def _echoed(edns: Edns) -> bytes:
+    """The options that come back, encoded."""
+    return b"".join(
+        code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
+        for code, data in edns.options
+        if code in _ECHOED
+    )
 
 
 def opt_record(size: int, extended_rcode: int, flags: int, options: bytes = b"") -> bytes:
@@ -54,7 +60,7 @@ def opt_record(size: int, extended_rcode: int, flags: int, options: bytes = b"")
 
 def bad_version(query: Query) -> Reply:
     """BADVERS for an EDNS version that nobody speaks yet (RFC 6891 6.1.3)."""
-    return Reply.build(query, counts=(0, 0, 1), body=opt_record(0, codes.BADVERS >> 4, 0))
+    return Reply.build(query, counts=(0, 0, 1), body=opt_record(0, codes.BADVERS >> 4, 0), plain=False)
 
 
 def error_reply(wire: bytes, rcode: int) -> bytes:

@@ -86,7 +86,7 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the client gets a reply
             return self._failed(query, error)
         if outcome.__class__ is Reply:
-            return outcome  # type: ignore[return-value]  # just asked
+            return outcome
         self.pending += 1
         return settle(outcome).then(self._arrived, lambda error: self._failed_late(query, error))
 

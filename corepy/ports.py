@@ -76,10 +76,10 @@ class DatagramPort:
                     put((error_reply(payload, error.rcode), peer, local))
                 continue
             outcome = answer(query)
-            if outcome.__class__ is not Reply:
-                outcome.then(partial(self._late, query, peer, local))  # type: ignore[union-attr]  # a Deferred
-            elif outcome.wire:  # type: ignore[union-attr]  # a Reply
-                put((finish(query, outcome), peer, local))  # type: ignore[arg-type]
+            if type(outcome) is not Reply:
+                outcome.then(partial(self._late, query, peer, local))
+            elif outcome.wire:
+                put((finish(query, outcome), peer, local))
         socket.flush()
         return len(datagrams)
 
@@ -131,21 +131,6 @@ class StreamPort:
         self._connections: dict[Connection, None] = {}
         self._server: asyncio.Server | None = None
         self._sweeper: Timer | None = None
-
-    @property
-    def read_timeout(self) -> float:
-        """Seconds for the first message of a connection."""
-        return self.listener.timeouts.read
-
-    @property
-    def idle_timeout(self) -> float:
-        """Seconds for every further message, waiting for it included."""
-        return self.listener.timeouts.idle
-
-    @property
-    def max_queries(self) -> int:
-        """Queries a connection; 0 for any number."""
-        return self.listener.timeouts.max_queries
 
     async def serve(self) -> None:
         """Begin to accept."""

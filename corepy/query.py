@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from corepy import codes
 from corepy import wire as w
@@ -28,7 +28,12 @@ _head = struct.Struct("!2s5H").pack
 _NOT_A_QUERY: Final = w.QR | w.OPCODE
 _COPIED: Final = w.RD | w.CD
 _QUESTION_ALONE: Final = b"\0\1\0\0\0\0\0\0"
-"""The section counts of most queries."""
+"""The section counts of a query without EDNS."""
+_QUESTION_AND_ONE: Final = b"\0\1\0\0\0\0\0\1"
+"""The section counts of a query with EDNS and no more."""
+_OPT: Final = b"\0" + codes.OPT.to_bytes(2, "big")
+_opt = struct.Struct("!3xHxBHH").unpack_from
+"""Size, version, flags and length of the options of an OPT record (RFC 6891 6.1.2, 6.1.3)."""
 
 
 class Endpoint:
@@ -88,6 +93,13 @@ class Query:
     Raises `Malformed` for what is no proper query.
     """
 
+    wire: bytes
+    qtype: int
+    qclass: int
+    flags: int
+    qend: int
+    edns: Edns | None
+
     __slots__ = ("_client", "_key", "_local", "_record", "edns", "endpoint", "flags", "qclass", "qend", "qtype", "wire")
 
     def __init__(
@@ -118,11 +130,15 @@ class Query:
         self._local = local
         self._key: bytes | None = None
         self._record: Any = None
-        self.edns = self._read_records() if counts != _QUESTION_ALONE else None
+        self.edns = self._read_records(counts) if counts != _QUESTION_ALONE else None
 
-    def _read_records(self) -> Edns | None:
+    def _read_records(self, counts: bytes) -> Edns | None:
         """Check that all records are whole; what the OPT among them says."""
         wire, found = self.wire, None
+        if counts == _QUESTION_AND_ONE and wire.startswith(_OPT, self.qend) and len(wire) >= self.qend + 11:
+            size, version, flags, length = _opt(wire, self.qend)
+            if not length:
+                return Edns(size, version, flags)
         for record in w.records(wire, self.qend):
             if record.rtype == codes.OPT and record.section == w.ADDITIONAL:
                 found = record
@@ -203,22 +219,24 @@ class Query:
         return f"<Query {self.name} {codes.type_name(self.qtype)} from {self.client}>"
 
 
+@final
 class Reply:
     """What goes back to the client, as bytes (`wire`), as records (`record`), or both.
 
     A reply that was handed on is never changed: `edit()` gives a copy whose record may be. `Reply.SILENCE` means that
-    nothing is sent.
+    nothing is sent. `plain` tells that it has no OPT record, so that nobody has to look for one.
     """
 
-    __slots__ = ("_record", "wire")
+    __slots__ = ("_record", "plain", "wire")
 
     wire: bytes
     """The message; id and question are those of the query. Empty for silence."""
 
     SILENCE: Reply
 
-    def __init__(self, wire: bytes) -> None:
+    def __init__(self, wire: bytes, plain: bool = False) -> None:
         self.wire = wire
+        self.plain = plain
         self._record: Any = None
 
     def __await__(self) -> Generator[Any, None, Reply]:
@@ -226,19 +244,24 @@ class Reply:
         return self
         yield  # makes this a generator
 
-    def __getattr__(self, name: str) -> bytes:
-        """`wire` of an edited copy: packed when it is first asked for."""
-        if name != "wire":
-            raise AttributeError(name)
-        self.wire = bytes(self._record.pack())
-        return self.wire
+    if not TYPE_CHECKING:   # a type checker would take every misspelt attribute for bytes
+
+        def __getattr__(self, name: str) -> bytes:
+            """`wire` of an edited copy: packed when it is first asked for."""
+            if name != "wire":
+                raise AttributeError(name)
+            self.wire = bytes(self._record.pack())
+            return self.wire
 
     @classmethod
     def build(
         cls, query: Query, rcode: int = codes.NOERROR, *, flags: int = 0, counts: tuple[int, int, int] = (0, 0, 0),
         body: bytes = b"",
+        plain: bool = True,
     ) -> Reply:
         """A reply from encoded records: `body` holds them, `counts` says how many are in each section.
+
+        Say `plain=False` where an OPT record is among them.
 
         The question is at offset 12, so its name is the pointer C00C. Of the query's flags RD and CD come back, for
         opcode QUERY alone (as CoreDNS has it).
@@ -246,7 +269,7 @@ class Reply:
         wire, asked = query.wire, query.flags
         asked &= w.OPCODE if asked & w.OPCODE else _COPIED
         head = _head(wire[:2], w.QR | asked | flags | rcode, 1, counts[0], counts[1], counts[2])
-        return cls(head + wire[12 : query.qend] + body)
+        return cls(head + wire[12 : query.qend] + body, plain)
 
     @classmethod
     def refused(cls, query: Query) -> Reply:
@@ -298,6 +321,7 @@ class Reply:
     def edit(self) -> Reply:
         """A copy whose `record` may be changed until the copy is handed on."""
         copy = Reply.__new__(Reply)
+        copy.plain = False
         copy._record = _parse(self.wire)  # noqa: SLF001 - a copy of our own class
         return copy
 

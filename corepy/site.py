@@ -25,7 +25,8 @@ from corepy.listener import Door, Listener, refuse
 from corepy.log import Log
 
 if TYPE_CHECKING:
-    from corepy.corefile import Corefile, ServerBlock
+    from corepy.blocks import ServerBlock
+    from corepy.corefile import Corefile
     from corepy.plugin import Plugin, Serve
 
 
@@ -75,7 +76,8 @@ class Bind:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
-    __str__ = server.fget  # type: ignore[assignment]  # the same text
+    def __str__(self) -> str:
+        return self.server
 
 
 @dataclass

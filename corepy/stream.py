@@ -63,9 +63,6 @@ class Slot(Protocol):
 
     listener: Listener
     endpoint: Endpoint
-    read_timeout: float
-    idle_timeout: float
-    max_queries: int
 
     def opened(self, connection: Connection) -> bool:
         """Count a connection in; False where there are too many."""
@@ -105,7 +102,7 @@ class Connection(asyncio.Protocol):
         self.peer = self._address("peername")
         self.local = self._address("sockname")
         self.client = self.peer
-        self.deadline = self.slot.now() + self.slot.read_timeout
+        self.deadline = self.slot.now() + self.slot.listener.timeouts.read
         door = self.slot.listener.door
         self._door = door.stream() if door else None
 
@@ -117,7 +114,7 @@ class Connection(asyncio.Protocol):
         for message in messages:
             self._receive(message)
         if messages:
-            self.deadline = self.slot.now() + self.slot.idle_timeout
+            self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
             self._flush()
             self._hold_or_go_on()
 
@@ -165,11 +162,11 @@ class Connection(asyncio.Protocol):
                 self._outbox.append(error_reply(message, error.rcode))
             return
         outcome = slot.listener.answer(query)
-        if outcome.__class__ is Reply:
-            self._put(query, outcome)  # type: ignore[arg-type]  # just asked
+        if type(outcome) is Reply:
+            self._put(query, outcome)
         else:
             self.pending += 1
-            outcome.then(lambda reply: self._late(query, reply))  # type: ignore[union-attr]  # so a Deferred
+            outcome.then(lambda reply: self._late(query, reply))
 
     def _late(self, query: Query, reply: Reply) -> Reply:
         """A reply that took its time."""
@@ -190,7 +187,7 @@ class Connection(asyncio.Protocol):
         if self._outbox:
             self.transport.write(b"".join([frame(message) for message in self._outbox]))
             self._outbox.clear()
-        if 0 < self.slot.max_queries <= self._queries:
+        if 0 < self.slot.listener.timeouts.max_queries <= self._queries:
             self.transport.close()
 
     def _hold_or_go_on(self) -> None:

@@ -70,12 +70,20 @@ def test_failures_go_the_same_way(make: Callable[[], Outcome]) -> None:
 def test_steps_run_in_order_each_with_what_the_one_before_made() -> None:
     deferred = Deferred()
     seen: list[Reply] = []
-    deferred.then(lambda reply: (seen.append(reply), TWO)[1]).then(lambda reply: (seen.append(reply), reply)[1])
+
+    def to(next_one: Reply) -> Callable[[Reply], Reply]:
+        def step(reply: Reply) -> Reply:
+            seen.append(reply)
+            return next_one
+
+        return step
+
+    deferred.then(to(TWO)).then(to(TWO))
     deferred.settle(ONE)
     deferred.settle(Failure("too late"))
     assert seen == [ONE, TWO]
     assert deferred.result is TWO
-    deferred.then(lambda reply: (seen.append(reply), ONE)[1])
+    deferred.then(to(ONE))
     assert seen == [ONE, TWO, TWO]
     assert deferred.result is ONE
 

@@ -109,7 +109,8 @@ def test_a_reply_has_id_question_and_what_comes_back_of_the_flags() -> None:
 
 
 def test_a_reply_from_text() -> None:
-    reply = Reply.answer(make_query(), "example.org. 60 IN A 192.0.2.7", authority=["example.org. 60 IN NS ns.example.org."])
+    authority = ["example.org. 60 IN NS ns.example.org."]
+    reply = Reply.answer(make_query(), "example.org. 60 IN A 192.0.2.7", authority=authority)
     parsed = dnslib.DNSRecord.parse(reply.wire)
     assert [str(record.rdata) for record in parsed.rr + parsed.auth] == ["192.0.2.7", "ns.example.org."]
     assert parsed.header.aa

@@ -96,8 +96,7 @@ def test_names_that_cannot_be_read(wire: bytes) -> None:
 def test_reading_any_bytes_ends(wire: bytes, at: int) -> None:
     try:
         name, behind = w.read_name(wire, at)
-    except Malformed as error:
-        assert error.rcode == codes.FORMERR
+    except Malformed:
         return
     assert at < behind <= len(wire)
     assert len(name) <= w.MAX_NAME
@@ -118,8 +117,7 @@ def test_walking_any_bytes_ends(data: bytes) -> None:
         w.find_opt(wire)
         w.size_uncompressed(wire)
         w.truncate(wire, 20)
-    except Malformed as error:
-        assert error.rcode == codes.FORMERR
+    except Malformed:
         return
     assert ends == sorted(ends)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from corepy import codes, wire as w
+from corepy import codes
+from corepy import wire as w
 from corepy.address import Address
 from corepy.finish import opt_record
 from corepy.query import Endpoint, Query
