@@ -46,9 +46,9 @@ class Assembly:
         for item in line:
             if isinstance(item, Word):
                 self._key(item)
-            elif self._is_snippet():
-                name = self._keys.pop()
-                self._imports.define(Word(name[1:-1], name.at, name.unset), item)
+            elif (name := self._snippet()) is not None:
+                self._keys = []
+                self._imports.define(name, item)
             else:
                 self._add(self.directives(self._imports.expand(item.lines)), item)
 
@@ -84,12 +84,17 @@ class Assembly:
         """Take a key. A comma behind it promises another; an empty word is none and changes nothing."""
         if word == ",":
             self._error("unexpected ','", word, expected="the comma directly behind a zone")
+            return
         if word:
             self._more = word.endswith(",")
         self._keys.append(Word(word.removesuffix(","), word.at, word.unset))
 
-    def _is_snippet(self) -> bool:
-        return len(self._keys) == 1 and self._keys[0].startswith("(") and self._keys[0].endswith(")")
+    def _snippet(self) -> Word | None:
+        """The name of the snippet that the keys announce, if they do: a single one in parentheses."""
+        keys = [key for key in self._keys if key]
+        if len(keys) != 1 or not (keys[0].startswith("(") and keys[0].endswith(")")):
+            return None
+        return Word(keys[0][1:-1], keys[0].at, keys[0].unset)
 
     def _add(self, directives: list[Directive], block: Block | None) -> ServerBlock:
         """Make a server block of the keys that were read; without braces where `block` is None."""
@@ -99,10 +104,10 @@ class Assembly:
         if self._more:
             self._error(
                 "unexpected '{' behind a comma" if block else "nothing behind a comma",
-                block or keys[-1],
+                block or self._keys[-1],
                 "another zone",
             )
-        elif block is None and self._is_snippet():
+        elif block is None and self._snippet() is not None:
             self._error(f"snippet {shown(keys[0])} has no block", keys[0], expected="'{'")
         elif keys:
             self.blocks.append(server)

@@ -48,7 +48,7 @@ def parse_duration(text: str) -> float:
 def _number(digits: str) -> int:
     """A number of digits, none of them is zero; one beyond the limit stays beyond it, but short."""
     significant = digits.lstrip("0")
-    return _LIMIT if len(significant) > _DIGITS else int(significant or "0")
+    return 2 * _LIMIT if len(significant) > _DIGITS else int(significant or "0")
 
 
 def format_duration(seconds: float) -> str:

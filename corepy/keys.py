@@ -76,9 +76,12 @@ def parse_network(text: str) -> Network:
     An IPv6 network of mapped IPv4 addresses is an IPv4 network. Raises ValueError for everything else.
     """
     match = _CIDR.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no network")
-    network = ipaddress.ip_network((match[1], int(match[2])), strict=False)
+    try:
+        if match is None:
+            raise ValueError  # noqa: TRY301 - one message for whatever is wrong
+        network = ipaddress.ip_network((match[1], int(match[2])), strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is no network") from None
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
         if mapped is not None:
