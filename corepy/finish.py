@@ -38,29 +38,20 @@ def _with_edns(edns: Edns, reply: Reply) -> bytes:
     opt = None if reply.plain else w.find_opt(wire)
     if opt is None:
         options = _echoed(edns) if edns.options else b""
-        return w.with_additional(wire, opt_record(edns.size, 0, edns.flags & _KEPT_FLAGS, options))
+        return w.with_additional(wire, w.opt_record(edns.size, 0, edns.flags & _KEPT_FLAGS, options))
     flags = edns.flags & w.DO | opt.ttl & _KEPT_FLAGS
-    record = opt_record(edns.size, opt.ttl >> 24, flags, wire[opt.data : opt.end])
+    record = w.opt_record(edns.size, opt.ttl >> 24, flags, wire[opt.data : opt.end])
     return wire[: opt.start] + record + wire[opt.end :]
 
 
 def _echoed(edns: Edns) -> bytes:
     """The options that come back, encoded."""
-    return b"".join(
-        code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
-        for code, data in edns.options
-        if code in _ECHOED
-    )
-
-
-def opt_record(size: int, extended_rcode: int, flags: int, options: bytes = b"") -> bytes:
-    """An OPT record of version 0; `extended_rcode` holds the upper eight bits (RFC 6891 6.1.3)."""
-    return b"\0" + w.RECORD.pack(codes.OPT, size, extended_rcode << 24 | flags, len(options)) + options
+    return b"".join([w.option(code, data) for code, data in edns.options if code in _ECHOED])
 
 
 def bad_version(query: Query) -> Reply:
     """BADVERS for an EDNS version that nobody speaks yet (RFC 6891 6.1.3)."""
-    return Reply.build(query, counts=(0, 0, 1), body=opt_record(0, codes.BADVERS >> 4, 0), plain=False)
+    return Reply.build(query, counts=(0, 0, 1), body=w.opt_record(0, codes.BADVERS >> 4, 0), plain=False)
 
 
 def error_reply(wire: bytes, rcode: int) -> bytes:

@@ -318,6 +318,18 @@ class Reply:
             self._record = _parse(self.wire)
         return self._record
 
+    def with_option(self, code: int, data: bytes) -> Reply:
+        """A copy with one more EDNS option, in a new OPT record if there is none; finishing gives it size and flags.
+
+        Only for a query that speaks EDNS: others are sent no OPT record (RFC 6891 7).
+        """
+        found = None if self.plain else w.find_opt(self.wire)
+        if found is None:
+            return Reply(w.with_additional(self.wire, w.opt_record(0, options=w.option(code, data))))
+        options = self.wire[found.data : found.end] + w.option(code, data)
+        record = w.opt_record(found.rclass, found.ttl >> 24, found.ttl & 0xFFFF, options)
+        return Reply(self.wire[: found.start] + record + self.wire[found.end :])
+
     def edit(self) -> Reply:
         """A copy whose `record` may be changed until the copy is handed on."""
         copy = Reply.__new__(Reply)

@@ -242,6 +242,16 @@ def options(wire: bytes, opt: Record) -> Iterator[tuple[int, bytes]]:
         yield code, wire[at - length : at]
 
 
+def option(code: int, data: bytes) -> bytes:
+    """One EDNS option, encoded."""
+    return QUESTION.pack(code, len(data)) + data
+
+
+def opt_record(size: int, extended_rcode: int = 0, flags: int = 0, options: bytes = b"") -> bytes:
+    """An OPT record of version 0; `extended_rcode` holds the upper eight bits (RFC 6891 6.1.3)."""
+    return b"\0" + RECORD.pack(codes.OPT, size, extended_rcode << 24 | flags, len(options)) + options
+
+
 # --- what compression saves ------------------------------------------------------------------
 
 _NAMES_IN_DATA: Final = {

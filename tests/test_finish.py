@@ -5,7 +5,7 @@ import pytest
 
 from corepy import codes
 from corepy import wire as w
-from corepy.finish import bad_version, error_reply, finish, opt_record
+from corepy.finish import bad_version, error_reply, finish
 from corepy.query import Query, Reply
 from corepy.testing import make_query, message
 
@@ -38,7 +38,7 @@ def test_some_options_come_back_and_the_others_do_not() -> None:
 
 def test_what_upstream_says_in_its_opt_is_kept_under_our_clients_size() -> None:
     query = make_query(edns=1400, do=True)
-    reply = Reply(w.with_additional(Reply.failed(query).wire, opt_record(4096, 1, w.DO, b"\0\x0f\0\2\0\x16")))
+    reply = Reply(w.with_additional(Reply.failed(query).wire, w.opt_record(4096, 1, w.DO, b"\0\x0f\0\2\0\x16")))
     assert opt_of(finish(query, reply)) == (1400, 1 << 24 | w.DO, b"\0\x0f\0\2\0\x16")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
-from corepy.finish import opt_record
 from corepy.query import Endpoint, Query
 
 
@@ -22,7 +21,7 @@ def message(
 ) -> bytes:
     """A query as octets; `edns` is the size in its OPT record, None for no OPT. Raises ValueError for no name."""
     rtype = codes.TYPES[qtype] if qtype in codes.TYPES else int(qtype.removeprefix("TYPE"))
-    additional = b"" if edns is None else opt_record(edns, 0, w.DO if do else 0, options)
+    additional = b"" if edns is None else w.opt_record(edns, 0, w.DO if do else 0, options)
     head = w.HEADER.pack(message_id, flags, 1, 0, 0, edns is not None)
     return head + w.encode_name(name) + w.QUESTION.pack(rtype, qclass) + additional
 
