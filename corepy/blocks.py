@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
 
 from corepy.directive import Directive
 from corepy.errors import ConfigError, Position
@@ -65,19 +64,23 @@ class Assembly:
         return [directive for line in lines if (directive := self._directive(line, depth))]
 
     def _directive(self, line: Line, depth: int) -> Directive | None:
-        words = [item for item in takewhile(_is_word, line) if isinstance(item, Word)]
-        rest = line[len(words) :]
-        if not words:
-            self._error("unexpected '{'", line[0], expected="the brace on the line of its directive")
+        """The directive on a line: words, and at its end perhaps a block."""
+        words = [item for item in line if isinstance(item, Word)]
+        block = next((item for item in line if isinstance(item, Block)), None)
+        if line[0] is block:
+            self._error("unexpected '{'", block, expected="the brace on the line of its directive")
             return None
-        if len(rest) > 1:
-            self._error(f"unexpected {_text(rest[1])} behind '}}'", rest[1], expected="the end of the line")
         directive = Directive(words[0], words[1:])
-        if rest and isinstance(rest[0], Block):
-            directive.opened = rest[0].opened
-            if depth == MAX_DEPTH:
-                raise ConfigError(f"'{{' is one too many: blocks nest {MAX_DEPTH} deep", directive.opened)
-            directive.block = self.directives(self._imports.expand(rest[0].lines), depth + 1)
+        if block is None:
+            return directive
+        if line[-1] is not block:
+            surplus = line[line.index(block) + 1]
+            text = "{" if isinstance(surplus, Block) else surplus
+            self._error(f"unexpected {shown(text)} behind '}}'", surplus, expected="the end of the line")
+        if depth == MAX_DEPTH:
+            raise ConfigError(f"'{{' is one too many: blocks nest {MAX_DEPTH} deep", block.opened)
+        directive.opened = block.opened
+        directive.block = self.directives(self._imports.expand(block.lines), depth + 1)
         return directive
 
     def _key(self, word: Word) -> None:
@@ -118,11 +121,3 @@ class Assembly:
 
     def _error(self, what: str, item: Word | Block, expected: str) -> None:
         self._imports.errors.append(ConfigError(what, place(item), expected=expected))
-
-
-def _is_word(item: Word | Block) -> bool:
-    return isinstance(item, Word)
-
-
-def _text(item: Word | Block) -> str:
-    return shown("{" if isinstance(item, Block) else item)
