@@ -1,0 +1,52 @@
+"""The client side: questions to other servers, for plugins that ask some.
+
+    upstream = connect(Target(Address.of("192.0.2.1", 53)), Options(), clock)
+    upstream.over_udp(wire, waiter)
+
+sends the query `wire` under a fresh, unpredictable id; later, and once, `waiter.take(reply)` or `waiter.failed(error)`
+is called, with no task or future in between. `ask()` is the same for coroutines. Where the reply has to match the
+question, `match(question, reply)` says whether it does.
+
+Laws of this package: ids and ports cannot be guessed; a message that is not the reply does not end the wait for it;
+sockets are bounded over all upstreams together; time comes from a Clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from corepy.upstream.ask import ask, look_up, look_up_by_system
+from corepy.upstream.base import Ask, Connect, Options, Target, Upstream, Waiter
+from corepy.upstream.health import Check, Watched
+from corepy.upstream.match import match
+from corepy.upstream.plain import PlainUpstream
+from corepy.upstream.targets import Host, read_targets
+from corepy.upstream.tls import client_context
+
+if TYPE_CHECKING:
+    from corepy.clock import Clock
+
+_connect: list[Connect] = [PlainUpstream]
+
+
+def connect(target: Target, options: Options, clock: Clock) -> Upstream:
+    """The upstream at `target`; no packet is sent before it is asked. A test may have put fakes in its place."""
+    return _connect[-1](target, options, clock)
+
+
+@contextmanager
+def replaced(fake: Connect) -> Iterator[None]:
+    """Within this context every upstream of every Corefile is what `fake` makes, and no packet leaves for one."""
+    _connect.append(fake)
+    try:
+        yield
+    finally:
+        _connect.remove(fake)
+
+
+__all__ = [
+    "Ask", "Check", "Connect", "Host", "Options", "Target", "Upstream", "Waiter", "Watched", "ask", "client_context",
+    "connect", "look_up", "look_up_by_system", "match", "read_targets", "replaced",
+]  # fmt: skip

@@ -1,0 +1,226 @@
+"""Questions over UDP: many connected sockets, one of which nobody can guess.
+
+A forger has to guess the port as well as the id (RFC 5452 9.2), so each query leaves by a socket of its own until the
+pool is full, and by one drawn at random afterwards. The sockets are connected: the kernel drops what comes from
+elsewhere. They are in an epoll of their own, and only its descriptor is known to the event loop, whose handling of an
+event would cost as much as receiving the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import select
+import socket
+from typing import TYPE_CHECKING, Final
+
+from corepy.address import Address
+from corepy.errors import Failure
+from corepy.upstream.base import MAX_PENDING, Waiter, reason, too_many
+from corepy.upstream.dice import TOKENS, refill
+from corepy.upstream.pool import SWEEPS, Pool
+
+if TYPE_CHECKING:
+    from corepy.clock import Clock
+    from corepy.upstream.base import Options
+    from corepy.upstream.budget import Budget
+
+PORTS: Final = 1024
+"""Sockets of a full pool. Ten bits more to guess; and the first thousand of any queries have a port each."""
+_USES: Final = 2
+"""Where descriptors are too few for a full pool: queries that a socket is good for, so that ports still change."""
+_EVENTS: Final = 128
+"""Replies read in one go, before the event loop has its turn: about half a millisecond of work."""
+_SIZE: Final = 65535
+"""Octets of the largest datagram (the buffer is the kernel's gift: only what came is copied)."""
+
+
+class Channel:
+    """One connected socket and who waits for a reply on it, by message id."""
+
+    __slots__ = ("created", "epoch", "fd", "pending", "recv", "send", "sock", "uses")
+
+    def __init__(self, sock: socket.socket, now: float) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.send, self.recv = sock.send, sock.recv
+        self.pending: dict[bytes, Waiter] = {}
+        self.created = now
+        self.epoch = self.uses = 0
+
+
+class DatagramPool(Pool):
+    """The UDP sockets to one upstream."""
+
+    def __init__(self, remote: Address, options: Options, clock: Clock, budget: Budget) -> None:
+        super().__init__(remote, options, clock, budget)
+        self._channels: dict[int, Channel] = {}
+        """All, by descriptor."""
+        self._pool: list[Channel] = []
+        """Those that new questions go to."""
+        self._full = self._recycling = False
+        self._keep: int | None = 0 if not options.expire else options.max_idle or None
+        """Unused sockets that are kept; None for any number."""
+        self._epoll: select.epoll | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def ask(self, wire: bytes, waiter: Waiter) -> None:
+        """Send a question under a fresh id from a socket drawn at random (see `base.Ask`)."""
+        if self.pending >= MAX_PENDING:
+            self._later(waiter, too_many(str(self.remote)))
+            return
+        pool = self._pool
+        message_id, number = (TOKENS or refill()).pop()
+        try:
+            # A thousand into 65,536: no port is likelier than another by more than a 64th.
+            channel = pool[number % len(pool)] if self._full else self._open(number)
+            while message_id in channel.pending:
+                message_id, _ = (TOKENS or refill()).pop()
+            message = message_id + wire[2:]
+            try:
+                channel.send(message)
+            except OSError as error:
+                self._send_again(channel, message, error)
+        except OSError as error:
+            self._later(waiter, Failure(f"dial udp {self.remote}: {reason(error)}"))
+            return
+        channel.pending[message_id] = waiter
+        channel.epoch = self.epoch
+        channel.uses += 1
+        self.pending += 1
+        if self.watching is None:
+            self.watch()
+
+    def _send_again(self, channel: Channel, message: bytes, error: OSError) -> None:
+        """Send once more where the error is an earlier query's: what ICMP says shows at the next call."""
+        if error.errno in (errno.EAGAIN, errno.EMSGSIZE):
+            raise error
+        self._broken(channel, error)
+        channel.send(message)
+
+    def _later(self, waiter: Waiter, error: Failure) -> None:
+        asyncio.get_running_loop().call_soon(waiter.failed, error)
+
+    def _open(self, number: int) -> Channel:
+        """A new socket; where none is to be had, the one that the number draws. Raises OSError."""
+        pool = self._pool
+        if pool and self.budget.used >= self.budget.limit:  # each upstream may have one, whatever others have taken
+            self._fill(full=True)
+            return pool[number % len(pool)]
+        sock = _connected(self.remote, self.options.source)
+        self.budget.used += 1
+        channel = Channel(sock, self.clock.now())
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._epoll.fileno(), self._readable)
+        self._epoll.register(channel.fd, select.EPOLLIN)
+        self._channels[channel.fd] = channel
+        pool.append(channel)
+        self._fill(full=len(pool) >= PORTS)
+        self.keep_house()
+        return channel
+
+    def _fill(self, *, full: bool) -> None:
+        """Say whether the pool is full, and so whether sockets have to make room for others after some use."""
+        self._full = full
+        self._recycling = self._keep is not None or (full and len(self._pool) < PORTS)
+
+    def _readable(self) -> None:
+        """Hand out the replies that have come. Whoever gets one may ask again at once."""
+        channels = self._channels
+        assert self._epoll is not None  # noqa: S101 - it has called us
+        for fd, _ in self._epoll.poll(0, _EVENTS):
+            channel = channels.get(fd)
+            if channel is None:  # closed by somebody whom this loop has woken
+                continue
+            try:
+                wire = channel.recv(_SIZE)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                self._broken(channel, error)
+                continue
+            waiter = channel.pending.get(wire[:2])
+            if waiter is None or not waiter.take(wire):
+                self.strays += 1
+                continue
+            del channel.pending[wire[:2]]
+            self.pending -= 1
+            if self._recycling and not channel.pending:
+                self._used(channel)
+
+    def _used(self, channel: Channel) -> None:
+        """A socket has nothing more to wait for: close it where fewer are kept, or where ports are few."""
+        few = self._full and channel.uses >= _USES
+        if few or (self._keep is not None and len(self._channels) > self._keep):
+            self._close(channel)
+
+    def _broken(self, channel: Channel, error: OSError) -> None:
+        """The network has said that something sent by this socket did not arrive, but not what."""
+        waiters, channel.pending = channel.pending, {}
+        self.pending -= len(waiters)
+        for waiter in waiters.values():
+            self._later(waiter, self._failure("read", channel, f"read: {reason(error)}"))
+
+    def expire(self, now: float) -> None:
+        """Tell the waiters whose time is over."""
+        for channel in list(self._channels.values()):
+            over = [message_id for message_id, waiter in channel.pending.items() if waiter.due <= now]
+            waiters = [channel.pending.pop(message_id) for message_id in over]
+            self.pending -= len(over)
+            for waiter in waiters:
+                waiter.failed(self._failure("read", channel, "i/o timeout"))
+
+    def sweep(self, now: float) -> bool:
+        """Close sockets without use; those that are too old take no further questions."""
+        oldest = now - self.options.max_age if self.options.max_age else float("-inf")
+        unused = self.epoch - SWEEPS
+        for channel in list(self._channels.values()):
+            if not channel.pending and (channel.created <= oldest or channel.epoch < unused):
+                self._forget(channel)
+        self._pool = [channel for channel in self._channels.values() if channel.created > oldest]
+        self._fill(full=len(self._pool) >= PORTS)
+        return bool(self._channels)
+
+    def _close(self, channel: Channel) -> None:
+        self._forget(channel)
+        if channel in self._pool:
+            self._pool.remove(channel)
+        self._fill(full=False)
+
+    def _forget(self, channel: Channel) -> None:
+        del self._channels[channel.fd]
+        channel.sock.close()  # which takes it out of the epoll
+        self.budget.give()
+
+    def close(self) -> None:
+        """Close all sockets; who still waits hears so."""
+        super().close()
+        for channel in list(self._channels.values()):
+            self._broken(channel, OSError("use of closed network connection"))
+            self._forget(channel)
+        self._pool.clear()
+        self._fill(full=False)
+        if self._epoll is not None and self._loop is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+
+    def _failure(self, doing: str, channel: Channel, why: str) -> Failure:
+        local = Address.from_tuple(channel.sock.getsockname())
+        return Failure(f"{doing} udp {local}->{self.remote}: {why}")
+
+
+def _connected(remote: Address, source: Address | None) -> socket.socket:
+    """A UDP socket that hears of one address only; raises OSError."""
+    family = socket.AF_INET if remote.family == 4 else socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        if source is not None:
+            sock.bind(source.to_tuple())
+        sock.connect(remote.to_tuple())
+    except BaseException:
+        sock.close()
+        raise
+    return sock

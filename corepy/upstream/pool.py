@@ -1,0 +1,78 @@
+"""What the pools of datagram sockets and of connections have in common: bounds, and two coarse timers.
+
+One timer for all waiters and one for all sockets: a timer for each query would cost more than the query.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from corepy.address import Address
+    from corepy.clock import Clock, Timer
+    from corepy.upstream.base import Options
+    from corepy.upstream.budget import Budget
+
+
+class Pool:
+    """The sockets of one transport to one upstream. Opens the first one when the first question is asked."""
+
+    def __init__(self, remote: Address, options: Options, clock: Clock, budget: Budget) -> None:
+        self.remote = remote
+        self.options = options
+        self.clock = clock
+        self.budget = budget
+        self.pending = 0
+        """How many wait."""
+        self.strays = 0
+        """Messages that were no reply to anything asked: late, forged or garbled."""
+        self.epoch = 0
+        """How many sweeps there were: a socket's age without use is counted in them."""
+        self.watching: Timer | None = None
+        self._sweeping: Timer | None = None
+
+    def watch(self) -> None:
+        """Look for waiters whose time is over, until nobody waits any more."""
+        self.watching = self.clock.every(self.options.resolution, self._tick)
+
+    def _tick(self) -> None:
+        if self.pending:
+            self.expire(self.clock.now())
+        elif self.watching is not None:
+            self.watching.cancel()
+            self.watching = None
+
+    def keep_house(self) -> None:
+        """Look for sockets that are unused or old, until there are none."""
+        if self._sweeping is None:
+            expire = self.options.expire or self.options.max_age or _UNUSED
+            self._sweeping = self.clock.every(max(expire / SWEEPS, _SHORTEST), self._sweep)
+
+    def _sweep(self) -> None:
+        self.epoch += 1
+        if not self.sweep(self.clock.now()) and self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def expire(self, now: float) -> None:
+        """Tell the waiters whose time is over."""
+        raise NotImplementedError
+
+    def sweep(self, now: float) -> bool:
+        """Close the sockets whose time is over; whether any are left."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop both timers."""
+        for timer in (self.watching, self._sweeping):
+            if timer is not None:
+                timer.cancel()
+        self.watching = self._sweeping = None
+
+
+SWEEPS: Final = 4
+"""Sweeps in the time after which a socket is closed: it is late by a quarter at most."""
+_UNUSED: Final = 10.0
+"""Seconds for which sweeping makes sense where sockets are closed after each use anyway."""
+_SHORTEST: Final = 0.05
+"""Seconds between two sweeps at least, however short `expire` is: a sweep looks at all sockets."""

@@ -1,0 +1,163 @@
+"""One query on its way: which upstream is asked next, and which reply is the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from corepy import codes
+from corepy import wire as w
+from corepy.deferred import Deferred, settle
+from corepy.plugin import Failure, Query, Reply
+from corepy.upstream import Watched, match
+
+if TYPE_CHECKING:
+    from corepy.plugins.forward.forward import Forward
+
+DEADLINE: Final = 5.0
+"""Seconds in which another upstream is tried (CoreDNS's); an attempt that has begun may still end."""
+_PAUSE: Final = 0.05
+"""Seconds between two rounds where attempts are not limited: upstreams that refuse at once would keep us busy."""
+
+
+class Asked(Deferred):
+    """A query that upstreams are asked, and its reply to come: one object, which is the waiter for each attempt."""
+
+    __slots__ = (
+        "_at", "_attempts", "_down", "_error", "_failovers", "_forward", "_order", "_stream", "_upstream", "due",
+        "joined", "key", "query", "question", "started",
+    )  # fmt: skip
+
+    def __init__(self, forward: Forward, query: Query, key: bytes, *, stream: bool) -> None:
+        super().__init__()
+        self.query = query
+        self.question = query.wire[12 : query.qend]
+        self.key = key
+        """What equal queries have in common; empty where nobody may join this one."""
+        self.joined: list[tuple[Query, Deferred]] | tuple[()] = ()
+        """Equal queries that came while this one was on its way."""
+        self.started = forward.clock.now()
+        self.due = 0.0
+        self._forward = forward
+        self._stream = stream
+        self._order: Sequence[Watched] = forward.order()
+        self._at = self._attempts = self._down = self._failovers = 0
+        self._error: Exception | None = None
+
+    def join(self, query: Query) -> Deferred:
+        """Wait for the reply to an equal query instead of asking twice, which would help a forger (RFC 5452 5)."""
+        deferred = Deferred()
+        if not self.joined:
+            self.joined = []
+        self.joined.append((query, deferred))
+        return deferred
+
+    def ask_next(self) -> None:
+        """Ask the next upstream, or give up."""
+        forward, order = self._forward, self._order
+        while True:
+            if self._at >= len(order):
+                self._at = self._down = 0
+            upstream = order[self._at]
+            self._at += 1
+            if not forward.max_fails or upstream.fails <= forward.max_fails:
+                break
+            self._down += 1
+            if self._down < len(order):
+                continue
+            if forward.failfast:
+                self.finish(self._error or Failure("no healthy proxies"))
+                return
+            # All are down, or so the probes say: try one all the same.
+            upstream = forward.any_upstream()
+            break
+        self._upstream = upstream
+        self._ask(upstream)
+
+    def _ask(self, upstream: Watched) -> None:
+        self.due = self._forward.clock.now() + self._forward.read_timeout
+        (upstream.over_tcp if self._stream else upstream.over_udp)(self.query.wire, self)
+
+    # --- Waiter ---
+
+    def take(self, wire: bytes) -> bool:
+        """A message with our id: the reply, if it matches the question and is whole."""
+        reply = match(self.question, wire)
+        if reply is None:
+            return False
+        forward = self._forward
+        if forward.looks_at_replies and self._looked_at(reply):
+            return True
+        self.finish(Reply(self.query.wire[:2] + reply[2:]))
+        return True
+
+    def failed(self, error: Failure) -> None:
+        """This upstream has no reply: probe it, and ask the next one."""
+        forward = self._forward
+        self._error = error
+        if forward.max_fails:
+            self._upstream.check()
+        self._attempts += 1
+        limit = forward.attempts
+        if (limit and self._attempts >= limit) or self._down >= len(self._order) or self._late():
+            self.finish(error)
+        elif not limit and self._at >= len(self._order):
+            forward.clock.later(_PAUSE, self.ask_next)
+        else:
+            self.ask_next()
+
+    def _late(self) -> bool:
+        return self._forward.clock.now() >= self.started + DEADLINE
+
+    # --- the reply ---
+
+    def _looked_at(self, reply: bytes) -> bool:
+        """Whether this reply is not the last word, and something else is under way instead."""
+        forward = self._forward
+        if forward.prefer_udp and not self._stream and reply[2] & w.TC >> 8:
+            self._stream = True
+            self._ask(self._upstream)
+            return True
+        rcode = _rcode(reply)
+        if rcode in forward.failover:
+            self._failovers += 1
+            if self._failovers < len(self._order) and not self._late():
+                self.ask_next()
+                return True
+        follower = forward.follower
+        nodata = forward.next_on_nodata and rcode == codes.NOERROR and reply[6:8] == b"\0\0"
+        if follower is None or not (rcode in forward.next_rcodes or nodata):
+            return False
+        try:
+            outcome = follower.serve(self.query)
+        except Exception as error:  # noqa: BLE001 - what the chain raises behind a Deferred is its result
+            self.finish(error)
+            return True
+        if isinstance(outcome, Reply):
+            self.finish(outcome)
+        else:
+            settle(outcome).then(self._hand_on, self._hand_on)
+        return True
+
+    def _hand_on(self, result: Reply | Exception) -> Reply:
+        self.finish(result)
+        return result  # type: ignore[return-value]  # the last step: nobody looks at it
+
+    def finish(self, result: Reply | Exception) -> None:
+        """This is what becomes of the query, and of all that are equal to it."""
+        self._forward.finished(self)
+        self.settle(result)
+        for query, deferred in self.joined:
+            deferred.settle(_for(query, result) if isinstance(result, Reply) else result)
+
+
+def _for(query: Query, reply: Reply) -> Reply:
+    """The reply to an equal query, under that one's id and spelling."""
+    wire = reply.wire
+    return Reply(query.wire[:2] + wire[2:12] + query.question + wire[query.qend :]) if wire else reply
+
+
+def _rcode(reply: bytes) -> int:
+    """The rcode, extended where there is EDNS (RFC 6891 6.1.3)."""
+    opt = w.find_opt(reply)
+    return reply[3] & 0xF | (opt.ttl >> 24 << 4 if opt else 0)

@@ -1,0 +1,186 @@
+"""Ask other servers and relay their replies as they are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+from corepy import codes
+from corepy import wire as w
+from corepy.plugin import Address, Failure, Outcome, Plugin, Query
+from corepy.plugins.forward.asked import Asked
+from corepy.plugins.forward.policy import random
+from corepy.plugins.forward.setup import read
+from corepy.upstream import Check, Host, Options, Target, Watched, connect, look_up, look_up_by_system
+
+if TYPE_CHECKING:
+    from corepy.plugin import Directive
+
+MAX_CONCURRENT: Final = 32768
+"""Queries on their way where the Corefile sets no bound: twice what one upstream may owe, and 50 MiB when each of them
+waits for an upstream that is dead."""
+_NO_RECORDS: Final = bytes(6)
+_ONE_ADDITIONAL: Final = bytes(5) + b"\1"
+_UDP: Final = b"u"
+_TCP: Final = b"t"
+
+
+@dataclass(eq=False)
+class Forward(Plugin):
+    """What falls under one `forward` line. Times are in seconds, zones wire names in lower case."""
+
+    any_class: ClassVar[bool] = True
+
+    zone: bytes = b"\0"
+    """FROM: the zone whose names are forwarded."""
+    to: Sequence[Target | Host] = ()
+    """The upstreams, at least one."""
+    resolvers: Sequence[Target] = ()
+    """Who knows the addresses of upstreams that are given by name; the system where empty."""
+    excepted: Sequence[bytes] = ()
+    """Zones below `zone` that are not forwarded."""
+    force_tcp: bool = False
+    prefer_udp: bool = False
+    read_timeout: float = 2.0
+    """What an attempt may take."""
+    policy: Callable[[Sequence[Watched]], Sequence[Watched]] = random
+    max_fails: int = 2
+    """An upstream with more failed probes than this is down; 0: none ever is."""
+    max_concurrent: int = 0
+    """Queries on their way, at most; 0: any number."""
+    max_connect_attempts: int | None = None
+    """Attempts for a query, 0 for any number; None: two for each upstream."""
+    failover: frozenset[int] = frozenset()
+    """Rcodes with which the next upstream is asked."""
+    next_rcodes: frozenset[int] = frozenset()
+    """Rcodes with which the next `forward` of the block is asked."""
+    next_on_nodata: bool = False
+    """Whether it is asked too when an answer is empty."""
+    failfast: bool = False
+    """Whether to give up at once while all upstreams are down."""
+    options: Options = field(default_factory=Options)
+    """How sockets are kept."""
+    health: Check = field(default_factory=Check)
+    follower: Forward | None = None
+    """The next `forward` of the server block."""
+
+    upstreams: Sequence[Watched] = field(default=(), init=False)
+    concurrent: int = field(default=0, init=False)
+    """Queries on their way."""
+    _asked: dict[bytes, Asked] = field(default_factory=dict, init=False)
+    """Those of them that an equal query may join."""
+
+    @classmethod
+    def parse(cls, directive: Directive) -> Self:
+        """One line with its block."""
+        return cls(**read(directive))
+
+    @classmethod
+    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
+        """Each line is a stage of its own, and knows the one behind it."""
+        stages = [cls.parse(directive) for directive in directives]
+        for stage, follower in itertools.pairwise(stages):
+            stage.follower = follower
+        return stages
+
+    def start(self) -> Awaitable[None] | None:
+        """Get hold of the upstreams; none is asked yet, but names are looked up.
+
+        Raises Failure where a name has no address.
+        """
+        if any(isinstance(one, Host) for one in self.to):
+            return self._look_up_and_open()
+        self._open([one for one in self.to if isinstance(one, Target)])
+        return None
+
+    async def _look_up_and_open(self) -> None:
+        found: dict[Address, Target] = {}
+        for one in self.to:
+            for target in [one] if isinstance(one, Target) else await self._look_up(one):
+                found.setdefault(target.address, target)
+        self._open(found.values())
+
+    async def _look_up(self, host: Host) -> list[Target]:
+        """The targets that a name stands for, as the resolvers say, or else the system."""
+        resolvers = [connect(target, Options(), self.clock) for target in self.resolvers]
+        try:
+            looking = look_up(host.name, resolvers, self.clock) if resolvers else look_up_by_system(host.name)
+            addresses = await looking
+        except Failure as error:
+            raise Failure(f"cannot look up upstream '{host.name}': {error}") from None
+        finally:
+            for resolver in resolvers:
+                resolver.close()
+        return [Target(Address(one.packed, host.port, one.scope), host.kind, host.server_name) for one in addresses]
+
+    def _open(self, targets: Iterable[Target]) -> None:
+        self.upstreams = [
+            Watched(connect(target, self.options, self.clock), self.health, self.clock) for target in targets
+        ]
+        attempts = self.max_connect_attempts
+        self.attempts = 2 * len(self.upstreams) if attempts is None else attempts
+        self.looks_at_replies = bool(self.prefer_udp or self.failover or self.next_rcodes or self.next_on_nodata)
+        self._limit = self.max_concurrent or MAX_CONCURRENT
+        self._everything = self.zone == b"\0" and not self.excepted
+
+    def stop(self) -> None:
+        """Close all sockets."""
+        for upstream in self.upstreams:
+            upstream.close()
+
+    def serve(self, query: Query) -> Outcome:
+        """Ask the upstreams, if the name falls under this line."""
+        if not self._everything and not self._falls_under(query.key):
+            return self.next(query)
+        stream = self.force_tcp or (query.endpoint.transport != "udp" and self._on_stream(query))
+        if self.concurrent >= self._limit:
+            raise Failure(f"concurrent queries exceeded maximum {self._limit}", codes.REFUSED)
+        self.concurrent += 1
+        key = _equality(query, stream=stream)
+        if key in self._asked:
+            return self._asked[key].join(query)
+        asked = Asked(self, query, key, stream=stream)
+        if key:
+            self._asked[key] = asked
+        asked.ask_next()
+        return asked
+
+    def _falls_under(self, key: bytes) -> bool:
+        """Whether a name is forwarded; the name of the zone itself is, whatever is excepted."""
+        if key == self.zone:
+            return True
+        return w.is_subdomain(key, self.zone) and not any(w.is_subdomain(key, zone) for zone in self.excepted)
+
+    def _on_stream(self, query: Query) -> bool:
+        return query.endpoint.proto == "tcp" and not self.prefer_udp
+
+    def order(self) -> Sequence[Watched]:
+        """The upstreams as this query is to try them."""
+        return self.policy(self.upstreams)
+
+    def any_upstream(self) -> Watched:
+        """One of the upstreams, whichever."""
+        return random(self.upstreams)[0]
+
+    def finished(self, asked: Asked) -> None:
+        """A query, and with it all that have joined it, is no longer on its way."""
+        self.concurrent -= 1 + len(asked.joined)
+        if asked.key:
+            del self._asked[asked.key]
+
+
+def _equality(query: Query, *, stream: bool) -> bytes:
+    """What two queries have in common that may share a reply; empty for a query that may not share any.
+
+    Name without case, type, class, flags, all that EDNS says, and the transport. A query with any other record,
+    TSIG above all, shares nothing.
+    """
+    wire, end = query.wire, query.qend
+    extra = wire[6:12]
+    if extra == _NO_RECORDS:
+        return query.key + wire[end - 4 : end] + wire[2:4] + (_TCP if stream else _UDP)
+    if extra == _ONE_ADDITIONAL and query.edns is not None:
+        return query.key + wire[end - 4 :] + wire[2:4] + (_TCP if stream else _UDP)
+    return b""
