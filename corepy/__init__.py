@@ -6,7 +6,7 @@ query over UDP, each step with the module where it can be read:
     a batch of datagrams           datagram    recvmmsg: (octets, peer, our address)
       |
       v
-    the door, if there is one      proxyproto  a header or a session tells the client; a header alone stops here
+    the door, if there is one      door        a header or a session tells the client; a header alone stops here
       |
       v
     Query(octets, client)          query       header and question in place; Malformed: FORMERR, or silence

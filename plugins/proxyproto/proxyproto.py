@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Self
 
+from corepy.door import SESSIONS, Action, Door, ProxyPolicy, Sessions
 from corepy.plugin import Directive, Plugin
-from corepy.proxyproto import SESSIONS, Action, Door, ProxyPolicy, Sessions
 
 if TYPE_CHECKING:
     from corepy.site import Site

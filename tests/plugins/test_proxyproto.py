@@ -11,7 +11,7 @@ from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.log import Log
 from corepy.plugins.proxyproto import ProxyProto
-from corepy.proxyproto import Action
+from corepy.door import Action
 from corepy.site import Site
 
 NETWORKS = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
