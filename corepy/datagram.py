@@ -14,7 +14,7 @@ import ctypes
 import socket
 import struct
 import sys
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from corepy.address import Address
 
@@ -177,15 +177,22 @@ def _pointer(buffer: bytearray) -> int:
 class BatchSocket(DatagramSocket):
     """Up to BATCH datagrams a system call (Linux)."""
 
-    _inbound: dict[_Family, _Slots] = {}   # noqa: RUF012 - shared on purpose: receive() leaves nothing behind in them
-    _outbound: dict[_Family, _Slots] = {}  # noqa: RUF012 - and flush() neither
+    _shared: ClassVar[dict[tuple[_Family, int, bool], _Slots]] = {}
 
     def __init__(self, host: str, port: int, *, shared: bool = False) -> None:
         super().__init__(host, port, shared=shared)
         family = self.family
-        size = _CMSG.size + 8 * ((family.control - _CMSG.size + 7) // 8)
-        self._in = self._inbound.setdefault(family, _Slots(family, _CONTROL))
-        self._out = self._outbound.setdefault(family, _Slots(family, size))
+        size = _CMSG.size + 8 * ((family.control - _CMSG.size + 7) // 8) if self.wildcard else 0
+        self._in = self._slots(family, _CONTROL, inbound=True)
+        self._out = self._slots(family, size, inbound=False)
+
+    @classmethod
+    def _slots(cls, family: _Family, control: int, *, inbound: bool) -> _Slots:
+        """The memory for one kind of call, made once: receive() and flush() leave nothing behind in it."""
+        key = (family, control, inbound)
+        if key not in cls._shared:
+            cls._shared[key] = _Slots(family, control)
+        return cls._shared[key]
 
     def receive(self) -> list[Datagram]:
         """The datagrams that are waiting, up to BATCH."""
@@ -226,7 +233,8 @@ class BatchSocket(DatagramSocket):
             data[start : start + len(wire)] = wire
             sizes[slot] = len(wire)
             names[name : name + size] = peer
-            control[at : at + address] = local or bytes(address)
+            if local:
+                control[at : at + address] = local
             start += _SLOT
             name += size
             at += _CONTROL

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import corepy
-from corepy import corefile, site
+from corepy import corefile, registry, site
 from corepy.errors import ConfigError
 from corepy.log import log
 from corepy.server import Server
@@ -64,9 +64,10 @@ class Source:
             except OSError as error:
                 verb = "read" if isinstance(error, IsADirectoryError) else "open"
                 raise NotFound(f"{doing}: {verb} {self.path}: {(error.strerror or str(error)).lower()}") from None
-        parsed = corefile.load(text if text is not None else self._default(), self.name)
+        known = registry.known()
+        parsed = corefile.load(text if text is not None else self._default(), self.name, known=known)
         if not parsed.blocks:
-            parsed = corefile.load(self._default(), self.name)
+            parsed = corefile.load(self._default(), self.name, known=known)
         for warning in parsed.warnings:
             log.warning(warning)
         return site.build(parsed, default_port=self.port)

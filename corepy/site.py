@@ -167,9 +167,9 @@ def _places(names: Iterable[str], errors: list[ConfigError]) -> dict[str, int]:
 def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -> list[Plugin]:
     """The plugins for all directives of one name."""
     cls = registry.find(name)
+    if cls is None and name in order.DIRECTIVES:
+        raise ConfigError(f"the directive '{name}' of CoreDNS is not built yet", directives[0].at)
     if cls is None:
-        if name in order.DIRECTIVES:
-            raise ConfigError(f"the directive '{name}' of CoreDNS is not built yet", directives[0].at)
         raise unknown_directive(directives[0], registry.known())
     plugins = list(cls.parse_all(directives))
     for directive in directives:
