@@ -84,7 +84,7 @@ class Listener:
         try:
             outcome = serve(query)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the client gets a reply
-            return self._failed(query, error)
+            return self.failed(query, error)
         if outcome.__class__ is Reply:
             return outcome
         self.pending += 1
@@ -96,9 +96,9 @@ class Listener:
 
     def _failed_late(self, query: Query, error: Exception) -> Reply:
         self.pending -= 1
-        return self._failed(query, error)
+        return self.failed(query, error)
 
-    def _failed(self, query: Query, error: Exception) -> Reply:
+    def failed(self, query: Query, error: Exception) -> Reply:
         """What a client hears of an exception: a Failure's rcode; anything else is a bug, logged once a place."""
         if isinstance(error, Failure):
             return Reply.failed(query, error.rcode)

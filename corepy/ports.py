@@ -7,9 +7,11 @@ two datagrams and without losing one. Everything on these paths runs in the even
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
+import socket
+from collections import OrderedDict
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from corepy.address import Address
@@ -25,8 +27,15 @@ if TYPE_CHECKING:
 
 _SWEEP: Final = 0.25
 """Seconds between two looks at the connections' deadlines: well below the shortest timeout in use."""
+_DRAINED: Final = 200
+"""Batches that are still read when a port closes: a flood does not keep it open, and what the receive buffer holds is
+less (8 MiB as Linux doubles it, 768 octets for the smallest datagram)."""
 _RESERVED: Final = 32
 """Descriptors that connections leave to sockets, files and upstreams where the limit is low."""
+_ACCEPTS: Final = 32
+"""Connections taken in one round of the loop, so that a flood of them does not hold up datagrams."""
+_OLDEST: Final = 64
+"""Connections that are looked at to find an idle one that makes room."""
 
 
 def max_connections() -> int:
@@ -56,10 +65,10 @@ class DatagramPort:
 
     def _readable(self) -> int:
         """Answer the datagrams that are waiting; how many there were."""
-        listener, endpoint, socket = self.listener, self.endpoint, self._socket
+        listener, endpoint, port = self.listener, self.endpoint, self._socket
         door = listener.door.datagram if listener.door is not None else None
-        answer, put = listener.answer, socket.put
-        datagrams = socket.receive()
+        answer, put = listener.answer, port.put
+        datagrams = port.receive()
         now = self._now() if door is not None else 0.0
         for wire, peer, local in datagrams:
             client: bytes | Address = peer
@@ -78,15 +87,23 @@ class DatagramPort:
             outcome = answer(query)
             if type(outcome) is not Reply:
                 outcome.then(partial(self._late, query, peer, local))
-            elif outcome.wire:
-                put((finish(query, outcome), peer, local))
-        socket.flush()
+                continue
+            try:
+                if outcome.wire:
+                    put((finish(query, outcome), peer, local))
+            except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
+                put((finish(query, listener.failed(query, error)), peer, local))
+        port.flush()
         return len(datagrams)
 
     def _late(self, query: Query, peer: bytes, local: bytes, reply: Reply) -> Reply:
         """A reply that took its time joins the others of this round of the loop. It goes to the peer."""
-        if reply.wire and self._loop is not None:
-            self._socket.put((finish(query, reply), peer, local))
+        try:
+            wire = finish(query, reply) if reply.wire else b""
+        except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
+            wire = finish(query, self.listener.failed(query, error))
+        if wire and self._loop is not None:
+            self._socket.put((wire, peer, local))
             if not self._flush_due:
                 self._flush_due = True
                 self._loop.call_soon(self._flush)
@@ -101,8 +118,14 @@ class DatagramPort:
         """Answer what has arrived, then read no more; replies that are on their way are still sent."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
-            while self._readable():
-                pass
+            for _ in range(_DRAINED):
+                if not self._readable():
+                    return
+
+    @property
+    def pending(self) -> int:
+        """Batches of replies that have been made and not sent: one, until the end of this round of the loop."""
+        return int(self._flush_due)
 
     def close(self) -> None:
         """Give the port back."""
@@ -128,37 +151,74 @@ class StreamPort:
         self._clock = clock
         self.now = clock.now
         self._limit = max_connections()
-        self._connections: dict[Connection, None] = {}
-        self._server: asyncio.Server | None = None
-        self._sweeper: Timer | None = None
+        self._connections: OrderedDict[Connection, None] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timers: list[Timer] = []
+        self._accepting: set[asyncio.Task[None]] = set()
 
-    async def serve(self) -> None:
+    def serve(self) -> None:
         """Begin to accept."""
-        self._server = await asyncio.get_running_loop().create_server(
-            partial(Connection, self), sock=self._socket, backlog=1024
-        )
-        self._sweeper = self._clock.every(_SWEEP, self._sweep)
+        self._loop = asyncio.get_running_loop()
+        self._timers.append(self._clock.every(_SWEEP, self._sweep))
+        self._listen()
 
-    def opened(self, connection: Connection) -> bool:
-        """Count a connection in. When there are too many, the one that has been idle longest makes room."""
-        if StreamPort.open_connections >= self._limit and not self._make_room():
-            return False
-        StreamPort.open_connections += 1
+    def _listen(self) -> None:
+        if self._loop is not None:
+            self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        """Take the clients that are waiting, a few at a time. asyncio's own server takes all, whatever they cost."""
+        for _ in range(_ACCEPTS):
+            try:
+                client, _ = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:   # out of descriptors or memory: try again in a while
+                self._pause()
+                return
+            if StreamPort.open_connections >= self._limit and not self._make_room():
+                client.close()
+                continue
+            StreamPort.open_connections += 1
+            client.setblocking(False)
+            task = asyncio.get_running_loop().create_task(self._admit(client))
+            self._accepting.add(task)
+            task.add_done_callback(self._accepting.discard)
+
+    async def _admit(self, client: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(partial(Connection, self), client)
+        except OSError:   # gone before it was there
+            StreamPort.open_connections -= 1
+            client.close()
+
+    def _pause(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._timers[1:] = [self._clock.later(_SWEEP, self._listen)]
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is there."""
         self._connections[connection] = None
-        return True
+
+    def active(self, connection: Connection) -> None:
+        """It brought a message: others make room before it does."""
+        self._connections.move_to_end(connection)
 
     def closed(self, connection: Connection) -> None:
-        """Count it out."""
+        """It is gone, or as good as gone."""
         if connection in self._connections:
             StreamPort.open_connections -= 1
             del self._connections[connection]
 
     def _make_room(self) -> bool:
-        oldest = min((c for c in self._connections if c.idle), key=lambda c: c.deadline, default=None)
-        if oldest is not None:
-            oldest.expire()
-            self.closed(oldest)
-        return oldest is not None
+        """Close the connection that has been idle longest, if one of the oldest is."""
+        for connection in islice(self._connections, _OLDEST):
+            if connection.idle:
+                self.closed(connection)
+                connection.expire()
+                return True
+        return False
 
     def _sweep(self) -> None:
         """Close the connections that have been given their time."""
@@ -166,23 +226,30 @@ class StreamPort:
         for connection in [c for c in self._connections if c.deadline < now and not c.pending]:
             connection.expire()
 
+    @property
+    def pending(self) -> int:
+        """Connections with something on its way to the client."""
+        return sum(not connection.idle for connection in self._connections)
+
     def drain(self) -> None:
         """Accept no more; connections are closed when what they have asked is answered."""
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         for connection in list(self._connections):
             connection.shut()
 
+    def _stop_listening(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop = None
+
     def close(self) -> None:
         """Give the port back, and close what is still open."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        self._stop_listening()
+        for timer in self._timers:
+            timer.cancel()
         for connection in list(self._connections):
             connection.expire()
-        if self._server is not None:
-            self._server.close()
-        with contextlib.suppress(OSError):
-            self._socket.close()
+        self._socket.close()
 
 
 Port = DatagramPort | StreamPort

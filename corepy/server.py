@@ -7,7 +7,6 @@ ports pointed at it. So a bad Corefile, a port in use or a plugin that does not 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -49,7 +48,7 @@ class Server:
                     opened[bind] = self._open(bind, listener)
             for plugin in configuration.plugins:
                 started.append(plugin)
-                await _maybe(plugin.start())
+                await _start(plugin)
         except BaseException:
             for port in _all(opened):
                 port.close()
@@ -67,27 +66,25 @@ class Server:
                 port.listener = configuration.listeners[bind]
         self._ports = {**kept, **opened}
         for port in _all(opened):
-            await _maybe(port.serve())
-        for port in _all(left):
-            port.drain()
+            port.serve()
         if old is not None:
-            await self._settled(old)
-            for port in _all(left):
-                port.close()
-            await self._stop_plugins(old.plugins)
+            await self._end(old, _all(left))
 
     async def stop(self) -> None:
         """Answer what has been accepted, then let go of everything."""
         old, self.configuration = self.configuration, None
-        for port in _all(self._ports):
+        ports, self._ports = _all(self._ports), {}
+        if old is not None:
+            await self._end(old, ports)
+
+    async def _end(self, configuration: Configuration, ports: list[Port]) -> None:
+        """Close ports and stop plugins when the last reply of a configuration has left."""
+        for port in ports:
             port.drain()
-        if old is not None:
-            await self._settled(old)
-        for port in _all(self._ports):
+        await self._settled(configuration, ports)
+        for port in ports:
             port.close()
-        self._ports.clear()
-        if old is not None:
-            await self._stop_plugins(old.plugins)
+        await self._stop_plugins(configuration.plugins)
 
     def addresses(self, bind: Bind) -> list[Port]:
         """The open ports of one of the configuration's binds."""
@@ -124,11 +121,11 @@ class Server:
             raise
         return ports
 
-    async def _settled(self, configuration: Configuration) -> None:
-        """Wait until the queries of a configuration are answered, GRACE seconds at the most."""
+    async def _settled(self, configuration: Configuration, ports: list[Port]) -> None:
+        """Wait until the queries of a configuration are answered and sent, GRACE seconds at the most."""
         end = self._clock.now() + GRACE
-        listeners = configuration.listeners.values()
-        while any(x.pending for x in listeners) and self._clock.now() < end:  # noqa: ASYNC110 - an event costs a query
+        busy = [*configuration.listeners.values(), *ports]
+        while any(each.pending for each in busy) and self._clock.now() < end:  # noqa: ASYNC110 - an event costs a query
             await asyncio.sleep(0.01)
         await asyncio.sleep(0)   # replies of the last round are flushed
 
@@ -151,8 +148,19 @@ def _all(ports: dict[Bind, list[Port]]) -> list[Port]:
     return [port for some in ports.values() for port in some]
 
 
+async def _start(plugin: Plugin) -> None:
+    """Start a plugin; whatever keeps it from that is an error of the configuration."""
+    try:
+        await _maybe(plugin.start())
+    except ConfigError as error:
+        error.plugin = error.plugin or plugin.name
+        raise
+    except Exception as error:
+        what = str(error) if isinstance(error, OSError) else repr(error)
+        raise ConfigError(f"cannot start: {what}", plugin=plugin.name) from error
+
+
 async def _maybe(result: object) -> None:
     """Wait for what a plugin may have returned."""
     if result is not None:
-        with contextlib.nullcontext():
-            await result  # type: ignore[misc]  # start() and stop() return None or an awaitable
+        await result  # type: ignore[misc]  # start() and stop() return None or an awaitable

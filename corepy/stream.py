@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
         self._queries = 0
         self._framer = Framer()
         self._door: StreamDoor | None = None
-        self._finished = False   # the client sends no more
+        self._finished = False   # nothing more is read: the client has said all it may or wants to
         self._held = False       # reading is paused
         self._clogged = False    # the client does not read
         self._outbox: list[bytes] = []
@@ -111,11 +111,16 @@ class Connection(asyncio.Protocol):
         if self._door is not None:
             data = self._through_door(self._door, data)
         messages = self._framer.feed(data) if data else []
-        for message in messages:
+        if not messages:
+            return
+        most = self.slot.listener.timeouts.max_queries
+        for message in messages[: most - self._queries] if most else messages:
             self._receive(message)
-        if messages:
-            self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
-            self._flush()
+        self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
+        self._flush()
+        if most and self._queries >= most:
+            self.shut()
+        else:
             self._hold_or_go_on()
 
     def eof_received(self) -> bool:
@@ -172,6 +177,7 @@ class Connection(asyncio.Protocol):
         """A reply that took its time."""
         self.pending -= 1
         if not self.transport.is_closing():
+            self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
             self._put(query, reply)
             self._flush()
             self._hold_or_go_on()
@@ -180,19 +186,20 @@ class Connection(asyncio.Protocol):
         return reply
 
     def _put(self, query: Query, reply: Reply) -> None:
-        if reply.wire:
-            self._outbox.append(finish(query, reply))
+        try:
+            if reply.wire:
+                self._outbox.append(finish(query, reply))
+        except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
+            self._outbox.append(finish(query, self.slot.listener.failed(query, error)))
 
     def _flush(self) -> None:
         if self._outbox:
             self.transport.write(b"".join([frame(message) for message in self._outbox]))
             self._outbox.clear()
-        if 0 < self.slot.listener.timeouts.max_queries <= self._queries:
-            self.transport.close()
 
     def _hold_or_go_on(self) -> None:
         """Read on as long as this client neither has too much unanswered nor too much unread."""
-        hold = self._clogged or self.pending > MAX_PENDING
+        hold = self._finished or self._clogged or self.pending > MAX_PENDING
         if hold != self._held and not self.transport.is_closing():
             self._held = hold
             (self.transport.pause_reading if hold else self.transport.resume_reading)()
@@ -207,11 +214,10 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def shut(self) -> None:
-        """The server stops: nothing more is read, what is pending is answered, then the connection is closed."""
+        """Nothing more is read, what is pending is answered, then the connection is closed."""
         if self.pending:
             self._finished = True
-            self.transport.pause_reading()
-            self._held = True
+            self._hold_or_go_on()
         else:
             self.transport.close()
 
