@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from corepy import codes
 from corepy.deferred import Deferred, settle
 from corepy.errors import Failure
-from corepy.finish import bad_version
+from corepy.finish import bad_version, finish
 from corepy.log import log
 from corepy.query import Outcome, Query, Reply
 from corepy.router import Router
@@ -84,11 +84,18 @@ class Listener:
         try:
             outcome = serve(query)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the client gets a reply
-            return self.failed(query, error)
+            return self._failed(query, error)
         if outcome.__class__ is Reply:
             return outcome
         self.pending += 1
         return settle(outcome).then(self._arrived, lambda error: self._failed_late(query, error))
+
+    def seal(self, query: Query, reply: Reply) -> bytes:
+        """The octets for the client, none for silence; never raises."""
+        try:
+            return finish(query, reply) if reply.wire else b""
+        except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
+            return finish(query, self._failed(query, error))
 
     def _arrived(self, reply: Reply) -> Reply:
         self.pending -= 1
@@ -96,9 +103,9 @@ class Listener:
 
     def _failed_late(self, query: Query, error: Exception) -> Reply:
         self.pending -= 1
-        return self.failed(query, error)
+        return self._failed(query, error)
 
-    def failed(self, query: Query, error: Exception) -> Reply:
+    def _failed(self, query: Query, error: Exception) -> Reply:
         """What a client hears of an exception: a Failure's rcode; anything else is a bug, logged once a place."""
         if isinstance(error, Failure):
             return Reply.failed(query, error.rcode)

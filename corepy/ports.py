@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from corepy.address import Address
 from corepy.datagram import DatagramSocket, open_datagram
 from corepy.errors import Malformed
-from corepy.finish import error_reply, finish
+from corepy.finish import error_reply
 from corepy.query import Endpoint, Query, Reply
 from corepy.stream import Connection, listen
 
@@ -67,14 +67,14 @@ class DatagramPort:
         """Answer the datagrams that are waiting; how many there were."""
         listener, endpoint, port = self.listener, self.endpoint, self._socket
         door = listener.door.datagram if listener.door is not None else None
-        answer, put = listener.answer, port.put
+        answer, seal, put = listener.answer, listener.seal, port.put
         datagrams = port.receive()
         now = self._now() if door is not None else 0.0
-        for wire, peer, local in datagrams:
+        for received, peer, local in datagrams:
+            payload: bytes = received
             client: bytes | Address = peer
-            payload = wire
             if door is not None:
-                admitted = door(wire, peer, now)
+                admitted = door(received, peer, now)
                 if admitted is None:
                     continue
                 payload, client = admitted[0], admitted[1] or peer
@@ -88,20 +88,14 @@ class DatagramPort:
             if type(outcome) is not Reply:
                 outcome.then(partial(self._late, query, peer, local))
                 continue
-            try:
-                if outcome.wire:
-                    put((finish(query, outcome), peer, local))
-            except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
-                put((finish(query, listener.failed(query, error)), peer, local))
+            if wire := seal(query, outcome):
+                put((wire, peer, local))
         port.flush()
         return len(datagrams)
 
     def _late(self, query: Query, peer: bytes, local: bytes, reply: Reply) -> Reply:
         """A reply that took its time joins the others of this round of the loop. It goes to the peer."""
-        try:
-            wire = finish(query, reply) if reply.wire else b""
-        except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
-            wire = finish(query, self.listener.failed(query, error))
+        wire = self.listener.seal(query, reply)
         if wire and self._loop is not None:
             self._socket.put((wire, peer, local))
             if not self._flush_due:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from corepy.address import Address
 from corepy.errors import Malformed
-from corepy.finish import error_reply, finish
+from corepy.finish import error_reply
 from corepy.query import Endpoint, Query, Reply
 
 if TYPE_CHECKING:
@@ -64,11 +64,14 @@ class Slot(Protocol):
     listener: Listener
     endpoint: Endpoint
 
-    def opened(self, connection: Connection) -> bool:
-        """Count a connection in; False where there are too many."""
+    def opened(self, connection: Connection) -> None:
+        """A connection is there."""
+
+    def active(self, connection: Connection) -> None:
+        """It brought a message."""
 
     def closed(self, connection: Connection) -> None:
-        """Count it out."""
+        """It is gone."""
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -95,9 +98,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream server makes these
-        if not self.slot.opened(self):
-            self.transport.abort()
-            return
+        self.slot.opened(self)
         self.transport.set_write_buffer_limits(WRITE_BUFFER)
         self.peer = self._address("peername")
         self.local = self._address("sockname")
@@ -117,6 +118,7 @@ class Connection(asyncio.Protocol):
         for message in messages[: most - self._queries] if most else messages:
             self._receive(message)
         self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
+        self.slot.active(self)
         self._flush()
         if most and self._queries >= most:
             self.shut()
@@ -186,11 +188,8 @@ class Connection(asyncio.Protocol):
         return reply
 
     def _put(self, query: Query, reply: Reply) -> None:
-        try:
-            if reply.wire:
-                self._outbox.append(finish(query, reply))
-        except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
-            self._outbox.append(finish(query, self.slot.listener.failed(query, error)))
+        if wire := self.slot.listener.seal(query, reply):
+            self._outbox.append(wire)
 
     def _flush(self) -> None:
         if self._outbox:
