@@ -477,7 +477,8 @@ def until_refused(client: Client) -> None:
     """Wait until the server of this client takes no further connections: it has begun to stop."""
     with suppress(ConnectionRefusedError):
         while True:
-            Client(*client.socket.getpeername()[:2], transport="tcp").close()
+            host, port, *_ = client.socket.getpeername()
+            Client(host, port, "tcp").close()
 
 
 def test_on_stop_datagrams_that_have_arrived_are_answered(serve: Serve) -> None:

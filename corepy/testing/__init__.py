@@ -1,4 +1,4 @@
-"""For tests of plugins and Corefiles: time that stands still, queries without a socket, a real server and its client."""
+"""For tests of plugins and Corefiles: time that stands still, queries without a socket, a real server, its client."""
 
 from corepy.testing.client import Client, ask
 from corepy.testing.clock import FakeClock
