@@ -14,7 +14,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Literal
 
-from corepy.address import MAPPED, Address
+from corepy.address import Address
+from corepy.networks import NetworkSet
 from corepy.proxyproto import Drop, ProxyError, StreamHeader, parse_datagram
 
 # --- who is believed --------------------------------------------------------------------------
@@ -61,48 +62,26 @@ class ProxyPolicy:
         *,
         require: bool = False,
     ) -> None:
-        networks = [_unmapped(network) for network in allow]
+        networks = NetworkSet(allow)
         self._allowed = _REQUIRE if require else _USE
         self._default = default or (_IGNORE if networks else _USE)
         if self._default is _USE:
             self._default = self._allowed
         self._constant: Action | None = None if networks else self._default
-        self._prefixes = {4: _prefixes(networks, 4), 6: _prefixes(networks, 6)}
+        self._networks = networks
         self._known: dict[bytes, Action] = {}
-        self.accepts_everyone: Final = self._default is self._allowed or any(
-            network.prefixlen == 0 for network in networks
-        )
+        self.accepts_everyone: Final = self._default is self._allowed or networks.everything
 
     def for_peer(self, packed: bytes) -> Action:
         """The action for a peer with this IP address, 4 or 16 octets; IPv4-mapped IPv6 counts as IPv4."""
         return self._constant or self._known.get(packed) or self._decide(packed)
 
     def _decide(self, packed: bytes) -> Action:
-        address = Address.of_ipv6(packed, 0)
-        number = int.from_bytes(address.packed, "big")
-        allowed = any(number >> shift in prefixes for shift, prefixes in self._prefixes[address.family])
-        action = self._allowed if allowed else self._default
+        action = self._allowed if packed in self._networks else self._default
         if len(self._known) >= _DECISIONS:
             self._known.clear()  # no order to keep: a decision costs about as much as remembering what to forget
         self._known[packed] = action
         return action
-
-
-def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """A network of IPv4-mapped addresses as the IPv4 network that it means, as in Go."""
-    if network.version == 6 and network.prefixlen >= 96 and network.network_address.packed.startswith(MAPPED):
-        return IPv4Network((network.network_address.packed[12:], network.prefixlen - 96))
-    return network
-
-
-def _prefixes(networks: list[IPv4Network | IPv6Network], family: int) -> list[tuple[int, frozenset[int]]]:
-    """The networks of a family by how many bits an address has behind the prefix: a few look-ups for any number."""
-    found: dict[int, set[int]] = {}
-    for network in networks:
-        if network.version == family:
-            shift = network.max_prefixlen - network.prefixlen
-            found.setdefault(shift, set()).add(int(network.network_address) >> shift)
-    return [(shift, frozenset(prefixes)) for shift, prefixes in found.items()]
 
 
 # --- what is remembered -----------------------------------------------------------------------
