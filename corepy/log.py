@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
+from typing import ClassVar, Final
 
+_WAITING: Final = 1000
+"""Lines that wait at the most: some 100 KB."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -17,8 +21,18 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def at_once(flush: Callable[[], None]) -> None:
+    """Write lines as they come."""
+    flush()
+
+
 class Log:
     """Lines under one prefix, as `plugin/errors: `."""
+
+    soon: ClassVar[Callable[[Callable[[], None]], object]] = staticmethod(at_once)
+    """When lines are written: at once, or, as the server has it, at the end of this round of its loop. One system
+    call for the lines of a batch of queries is a tenth of one for each."""
+    _waiting: ClassVar[list[str]] = []
 
     debugging = False
     """Whether debug lines are written; one for the process, as with CoreDNS."""
@@ -52,10 +66,22 @@ class Log:
         line = f"[{level}] {self.prefix}{text}"
         if not line.isprintable():
             line = _CONTROL.sub(_escape, line).encode("utf-8", "backslashreplace").decode()
-        out = sys.stdout
+        waiting = Log._waiting
+        waiting.append(line)
+        if len(waiting) == 1:
+            Log.soon(Log.flush)
+        elif len(waiting) >= _WAITING:
+            Log.flush()
+
+    @staticmethod
+    def flush() -> None:
+        """Write what is waiting."""
+        lines = "\n".join(Log._waiting)
+        Log._waiting.clear()
         try:
-            out.write(line + "\n")
-            out.flush()
+            if lines:
+                sys.stdout.write(lines + "\n")
+            sys.stdout.flush()
         except (OSError, ValueError):
             # Standard output is closed or full: there is nobody left to tell, and serving goes on.
             return

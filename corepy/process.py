@@ -19,7 +19,7 @@ from pathlib import Path
 import corepy
 from corepy import corefile, registry, site
 from corepy.errors import ConfigError
-from corepy.log import log
+from corepy.log import Log, at_once, log
 from corepy.server import Server
 
 FORCED = 2
@@ -103,6 +103,7 @@ class Process:
         """Serve until a signal ends it; the exit status. Raises ConfigError where it cannot even begin."""
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         await self._server.start(configuration)
+        Log.soon = asyncio.get_running_loop().call_soon
         self._handle_signals()
         if not self._quiet:
             print("\n".join(configuration.describe()), flush=True)  # noqa: T201 - standard output is what it is for
@@ -114,6 +115,8 @@ class Process:
         try:
             return await self._end
         finally:
+            Log.soon = staticmethod(at_once)
+            Log.flush()
             self._remove_pidfile()
 
     def _write_pidfile(self) -> None:

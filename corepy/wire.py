@@ -55,6 +55,9 @@ _TEXT: Final = tuple(
 )
 """How each octet of a label is written (RFC 1035 5.1): `.` and what zone files give a meaning to with a backslash."""
 
+_HOST_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The octets of most names, which are written as they are."""
+
 
 def encode_name(text: str) -> bytes:
     r"""The wire form of a name in presentation form, with `\.` and `\DDD` escapes (RFC 1035 5.1).
@@ -94,13 +97,14 @@ def encode_name(text: str) -> bytes:
 
 def decode_name(name: bytes) -> str:
     """The presentation form of an uncompressed name, with the final dot; safe to print and log."""
-    labels = []
+    parts = []
     at = 0
     while length := name[at]:
-        at += 1
-        labels.append("".join([_TEXT[octet] for octet in name[at : at + length]]))
-        at += length
-    return ".".join(labels) + "."
+        at += length + 1
+        parts.append(name[at - length : at])
+    if b"".join(parts).translate(None, _HOST_LETTERS):
+        return ".".join(["".join([_TEXT[octet] for octet in part]) for part in parts]) + "."
+    return b".".join(parts).decode() + "."
 
 
 def key(name: bytes) -> bytes:
@@ -277,6 +281,10 @@ _NAMES_IN_DATA: Final = {
 """Types whose data may hold compressed names: octets before the names, and how many names (RFC 1035, RFC 3597 4)."""
 
 
+_ASKED: Final = b"\xc0\x0c"
+"""A pointer to the name in the question."""
+
+
 def _name_size(wire: bytes, at: int) -> int:
     """Octets of the name at `at` without compression; pointers were checked by whoever walked the records."""
     size = 1
@@ -295,20 +303,37 @@ def _name_size(wire: bytes, at: int) -> int:
 
 def size_uncompressed(wire: bytes) -> int:
     """How large a message would be without name compression: the size that CoreDNS logs and measures."""
-    at = question_end(wire)
-    size = at
+    _, _, questions, *counts = HEADER.unpack_from(wire)
+    at = size = question_end(wire)
+    asked = at - 16 if questions == 1 else 0
     try:
-        for record in records(wire, at):
-            size += _name_size(wire, record.start) + 10 + record.end - record.data
-            before, names = _NAMES_IN_DATA.get(record.rtype, (0, 0))
-            at = record.data + before
-            for _ in range(names if record.end > record.data else 0):
-                behind = skip_name(wire, at)
-                size += _name_size(wire, at) - (behind - at)
-                at = behind
-    except IndexError:
-        raise Malformed("name without end", codes.FORMERR) from None
+        for _ in range(sum(counts)):
+            if asked and wire.startswith(_ASKED, at):   # most owners are the name in the question
+                size += asked
+                at += 2
+            else:
+                size += _name_size(wire, at)
+                at = skip_name(wire, at)
+            rtype, _, _, length = RECORD.unpack_from(wire, at)
+            at += 10 + length
+            size += 10 + length
+            if length and rtype in _NAMES_IN_DATA:
+                size += _saved_in_data(wire, rtype, at - length)
+    except (IndexError, struct.error):
+        raise Malformed("record cut short", codes.FORMERR) from None
     return size
+
+
+def _saved_in_data(wire: bytes, rtype: int, at: int) -> int:
+    """What compression saves in the data of one record."""
+    before, names = _NAMES_IN_DATA[rtype]
+    at += before
+    saved = 0
+    for _ in range(names):
+        behind = skip_name(wire, at)
+        saved += _name_size(wire, at) - (behind - at)
+        at = behind
+    return saved
 
 
 # --- changing a message ----------------------------------------------------------------------
