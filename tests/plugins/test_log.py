@@ -133,6 +133,12 @@ def test_placeholders(text: str, expected: str | None, expected_v6: str | None) 
         assert Format(text).line(query, answer(query), 0.00025) == (full if line is None else line)
 
 
+def test_the_common_format_is_what_its_fields_say() -> None:
+    for query in (QUERY, V6):
+        for reply in (answer(query), Reply.refused(query), Reply.SILENCE):
+            assert Format(COMMON).line(query, reply, 0.00025) + "." == Format(COMMON + ".").line(query, reply, 0.00025)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0s"), (1, "1s"), (10, "10s"), (0.1, "0.1s"), (1e-9, "0.000000001s"), (2.5, "2.5s")]
 )
