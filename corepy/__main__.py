@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from pathlib import Path
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         values, rest = parse(given, FLAGS)
     except UsageError as error:
-        print(*[str(error)] * bool(str(error)), usage(Path(sys.argv[0]).name, FLAGS), sep="\n", file=sys.stderr)
+        print(*[str(error)] * bool(str(error)), usage(_name(), FLAGS), sep="\n", file=sys.stderr)
         return error.code
     if rest:
         return _fatal(f"{time.strftime('%Y/%m/%d %H:%M:%S')} extra command line arguments: [{' '.join(rest)}]")
@@ -46,7 +47,7 @@ def _serve(values: dict[str, str | bool]) -> int:
     from corepy.process import NotFound, Process, Source  # noqa: PLC0415 - after the quick answers
 
     port = str(values.get("p", "53"))
-    if not port.lstrip("+-").isdigit():
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", port):
         return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")
     if not 0 <= int(port) <= 65535:
         return _fatal(f"address {port}: invalid port")
@@ -64,11 +65,20 @@ def _serve(values: dict[str, str | bool]) -> int:
 
 def _plugins() -> list[str]:
     """What is built, in the order of the chain, with its origin."""
-    from corepy import order, registry  # noqa: PLC0415 - imports what the flag needs
+    from corepy import registry  # noqa: PLC0415 - imports what the flag needs
 
-    names = [name for name in registry.known() if name in registry.built_in() or name in registry.installed()]
-    places = order.chain_order({name: getattr(registry.find(name), "before", "") for name in registry.installed()})
-    return [f"{name} ({registry.origin(name)})" for name in sorted(names, key=lambda name: places[name])]
+    names = registry.built_in() | registry.installed().keys()
+    places, failed = registry.places(names)
+    return [
+        f"{name} ({registry.origin(name)}){f': {failed[name].what}' if name in failed else ''}"
+        for name in sorted(names, key=lambda name: (places.get(name, len(places)), name))
+    ]
+
+
+def _name() -> str:
+    """What we were called as."""
+    name = Path(sys.argv[0]).name
+    return "corepy" if name == "__main__.py" else name
 
 
 def _fatal(text: str) -> int:

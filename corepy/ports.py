@@ -194,6 +194,8 @@ class StreamPort:
     def opened(self, connection: Connection) -> None:
         """A connection is there."""
         self._connections[connection] = None
+        if self._loop is None:   # it came in the moment that the port was closed
+            connection.expire()
 
     def active(self, connection: Connection) -> None:
         """It brought a message: others make room before it does."""
@@ -235,6 +237,7 @@ class StreamPort:
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
+        self._socket.close()   # or the kernel would go on to make connections
 
     def close(self) -> None:
         """Give the port back, and close what is still open."""
@@ -243,7 +246,6 @@ class StreamPort:
             timer.cancel()
         for connection in list(self._connections):
             connection.expire()
-        self._socket.close()
 
 
 Port = DatagramPort | StreamPort

@@ -51,7 +51,7 @@ class Source:
         if conf == "stdin":
             text = sys.stdin.buffer.read()
             return cls(None, "/dev/stdin", text, port) if text.strip() else cls(None, port=port)
-        if conf is None:
+        if not conf:
             return cls("Corefile" if Path("Corefile").is_file() else None, port=port)
         return cls(conf, conf, port=port)
 
@@ -103,21 +103,26 @@ class Process:
         """Serve until a signal ends it; the exit status. Raises ConfigError where it cannot even begin."""
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         await self._server.start(configuration)
-        Log.soon = asyncio.get_running_loop().call_soon
         self._handle_signals()
-        if not self._quiet:
-            print("\n".join(configuration.describe()), flush=True)  # noqa: T201 - standard output is what it is for
+        self._announce(configuration.describe())
         self._write_pidfile()
-        if not self._quiet:
-            print("\n".join(version_lines()), flush=True)  # noqa: T201
+        self._announce(version_lines())
+        Log.soon = asyncio.get_running_loop().call_soon
         gc.collect()
         gc.freeze()   # what is alive now stays; no collection has to look at it again
         try:
             return await self._end
         finally:
+            self._server.close()
             Log.soon = staticmethod(at_once)
             Log.flush()
             self._remove_pidfile()
+
+    def _announce(self, lines: list[str]) -> None:
+        """Write lines of the start, unless they are not wanted or nobody is there to read them."""
+        if not self._quiet:
+            with contextlib.suppress(OSError, ValueError):
+                print("\n".join(lines), flush=True)  # noqa: T201 - standard output is what it is for
 
     def _write_pidfile(self) -> None:
         if not self._pidfile:
@@ -193,7 +198,7 @@ class Process:
             except NotFound as error:
                 log.error(f"SIGUSR1: {error}")
                 return
-            except ConfigError as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong leaves the old configuration serving
                 log.info("Reloading")
                 self._failed(error)
                 return
@@ -207,5 +212,6 @@ class Process:
 
     @staticmethod
     def _failed(error: Exception) -> None:
-        log.error(f"Restart failed: {error}")
-        log.error(f"SIGUSR1: starting with listener file descriptors: {error}")
+        reason = str(error) if isinstance(error, ConfigError) else repr(error)
+        log.error(f"Restart failed: {reason}")
+        log.error(f"SIGUSR1: starting with listener file descriptors: {reason}")

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
+from typing import TypeGuard
 
 from corepy import order
 from corepy.errors import ConfigError
@@ -46,20 +49,45 @@ def find(name: str) -> type[Plugin] | None:
             return _class_in(importlib.import_module(f"corepy.plugins.{name}"), name)
         if name in installed():
             loaded = installed()[name].load()
-            return loaded if isinstance(loaded, type) else _class_in(loaded, name)
-    except ImportError as error:
-        raise ConfigError(f"the plugin cannot be loaded: {error}", plugin=name) from error
+            return loaded if _is_plugin(loaded) else _class_in(loaded, name)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"the plugin cannot be loaded: {type(error).__name__}: {error}", plugin=name) from error
     return None
+
+
+def places(names: Iterable[str]) -> tuple[dict[str, int], dict[str, ConfigError]]:
+    """Where each directive stands in the chain, as a sort key; and those that have no place, with the reason.
+
+    Those of other packages say before which one of CoreDNS's they stand.
+    """
+    before: dict[str, str] = {}
+    failed: dict[str, ConfigError] = {}
+    for name in names:
+        if name in order.DIRECTIVES:
+            continue
+        try:
+            plugin = find(name)
+            if plugin is not None:
+                order.chain_order({name: plugin.before})
+                before[name] = plugin.before
+        except ConfigError as error:
+            failed[name] = error
+        except ValueError as error:
+            failed[name] = ConfigError(str(error), plugin=name)
+    return order.chain_order(before), failed
+
+
+def _is_plugin(value: object) -> TypeGuard[type[Plugin]]:
+    return isinstance(value, type) and issubclass(value, Plugin) and value is not Plugin
 
 
 def _class_in(module: object, name: str) -> type[Plugin]:
     """The one Plugin class that a module exports."""
-    classes = [
-        value for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Plugin) and value is not Plugin
-    ]  # fmt: skip
+    classes = [value for value in vars(module).values() if _is_plugin(value)] if isinstance(module, ModuleType) else []
     if len(classes) != 1:
-        raise ConfigError(f"the module exports {len(classes)} Plugin classes, expected one", plugin=name)
+        raise ConfigError(f"it brings {len(classes)} Plugin classes, expected one", plugin=name)
     return classes[0]
 
 

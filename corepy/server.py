@@ -81,10 +81,18 @@ class Server:
         """Close ports and stop plugins when the last reply of a configuration has left."""
         for port in ports:
             port.drain()
-        await self._settled(configuration, ports)
-        for port in ports:
-            port.close()
+        try:
+            await self._settled(configuration, ports)
+        finally:
+            for port in ports:
+                port.close()
         await self._stop_plugins(configuration.plugins)
+
+    def close(self) -> None:
+        """Give the ports back, whoever waits for a reply."""
+        for port in _all(self._ports):
+            port.close()
+        self._ports = {}
 
     def addresses(self, bind: Bind) -> list[Port]:
         """The open ports of one of the configuration's binds."""

@@ -10,8 +10,9 @@ Laws of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepy import order, registry
@@ -56,9 +57,15 @@ class Site:
     timeouts: Timeouts = field(default_factory=lambda: DEFAULT_TIMEOUTS)
     debug: bool = False
     """Debug lines, for the whole process."""
+    root: str = ""
+    """Where relative paths begin, the working directory if empty; for plugins behind `root`, so for all others."""
     plugins: list[Plugin] = field(default_factory=list)
     """In the order of the chain, those included that do not serve."""
     chain: Serve | None = None
+
+    def path(self, name: str) -> Path:
+        """The file that a Corefile names: below `root` unless the name is absolute. Looks at no file system."""
+        return Path(self.root, name)
 
 
 @dataclass(frozen=True)
@@ -125,9 +132,19 @@ def build(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) 
     sites = [_site(block, default_port, clock, errors) for block in corefile.blocks]
     groups = _group(sites, errors)
     if errors:
-        raise ConfigErrors(errors)
+        raise ConfigErrors(_in_order(errors, corefile.files))
     zones = {bind: [zone for zone, _ in routes] for bind, routes in groups.items()}
     return Configuration(sites, {bind: _listener(routes) for bind, routes in groups.items()}, zones)
+
+
+def _in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
+    """The errors in the order of the Corefile and what it imports; first those without a place."""
+    numbers = {name: number for number, name in reversed(list(enumerate(files)))}
+
+    def place(error: ConfigError) -> tuple[int, int, int]:
+        return (numbers.get(error.at.file, 0), error.at.line, error.at.column) if error.at else (0, 0, 0)
+
+    return sorted(errors, key=place)
 
 
 def _site(block: ServerBlock, default_port: int, clock: Clock, errors: list[ConfigError]) -> Site:
@@ -143,25 +160,16 @@ def _site(block: ServerBlock, default_port: int, clock: Clock, errors: list[Conf
     for directive in block.directives:
         directive.zones = tuple(key.zone for key in site.keys)
         by_name.setdefault(directive.name, []).append(directive)
-    places = _places(by_name, errors)
+    places, failed = registry.places(by_name)
     for name in sorted(by_name, key=lambda name: places.get(name, 0)):
         try:
+            if name in failed:
+                raise failed[name]
             site.plugins += _plugins(name, by_name[name], site, clock)
         except ConfigError as error:
             errors.append(error.locate(by_name[name][0].at, name))
     site.chain = fold(site.plugins)
     return site
-
-
-def _places(names: Iterable[str], errors: list[ConfigError]) -> dict[str, int]:
-    """Where each directive stands in the chain; those of other packages say before which one of CoreDNS's."""
-    found = {name: registry.find(name) for name in names if name not in order.DIRECTIVES}
-    foreign = {name: plugin.before for name, plugin in found.items() if plugin is not None}
-    try:
-        return order.chain_order(foreign)
-    except ValueError as error:
-        errors.append(ConfigError(str(error)))
-        return order.chain_order({})
 
 
 def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -> list[Plugin]:

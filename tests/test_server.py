@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -475,10 +474,14 @@ def test_on_stop_what_has_been_accepted_is_answered(serve: Serve, directives: Ad
 
 def until_refused(client: Client) -> None:
     """Wait until the server of this client takes no further connections: it has begun to stop."""
-    with suppress(ConnectionRefusedError):
-        while True:
-            host, port, *_ = client.socket.getpeername()
+    host, port, *_ = client.socket.getpeername()
+    while True:
+        try:
             Client(host, port, "tcp").close()
+        except ConnectionResetError:  # it stopped while this one was made
+            continue
+        except ConnectionRefusedError:
+            return
 
 
 def test_on_stop_datagrams_that_have_arrived_are_answered(serve: Serve) -> None:

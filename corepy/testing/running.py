@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from corepy import corefile, site
+from corepy import corefile, registry, site
 from corepy.clock import SYSTEM, Clock
 from corepy.query import Reply
 from corepy.server import Server
@@ -38,7 +38,8 @@ class Running:
 
     def load(self, text: str) -> None:
         """Serve another Corefile in place of this one, as SIGUSR1 does; a bad one raises and changes nothing."""
-        configuration = site.build(corefile.load(text, "Corefile"), default_port=0, clock=self._clock)
+        parsed = corefile.load(text, "Corefile", known=registry.known())
+        configuration = site.build(parsed, default_port=0, clock=self._clock)
         self.wait(self.server.start(configuration))
 
     @property
