@@ -141,13 +141,14 @@ class DatagramPool(Pool):
             except OSError as error:
                 self._broken(channel, error)
                 continue
-            waiter = channel.pending.get(wire[:2])
+            message_id, pending = wire[:2], channel.pending
+            waiter = pending.get(message_id)
             if waiter is None or not waiter.take(wire):
                 self.strays += 1
                 continue
-            del channel.pending[wire[:2]]
+            del pending[message_id]
             self.pending -= 1
-            if self._recycling and not channel.pending:
+            if self._recycling and not pending:
                 self._used(channel)
 
     def _used(self, channel: Channel) -> None:

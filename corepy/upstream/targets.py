@@ -76,8 +76,9 @@ def _is_address(host: str) -> bool:
 
 
 def _is_name(host: str) -> bool:
+    """Whether it may be the name of a host; one with any of these was meant as something else."""
     try:
-        return w.encode_name(host) != b"\0"
+        return w.encode_name(host) != b"\0" and not any(letter in host for letter in ":/[]%")
     except ValueError:
         return False
 

@@ -19,37 +19,42 @@ DEADLINE: Final = 5.0
 _PAUSE: Final = 0.05
 """Seconds between two rounds where attempts are not limited: upstreams that refuse at once would keep us busy."""
 
+_TC: Final = w.TC >> 8
+"""The flag in the third octet of a message."""
+
 
 class Asked(Deferred):
     """A query that upstreams are asked, and its reply to come: one object, which is the waiter for each attempt."""
 
-    __slots__ = (
-        "_at", "_attempts", "_down", "_error", "_failovers", "_forward", "_order", "_stream", "_upstream", "due",
-        "joined", "key", "query", "question", "started",
-    )  # fmt: skip
+    # No __slots__: most queries never touch most of these, and a default in the class costs a query nothing.
+    joined: Sequence[tuple[Query, Deferred]] = ()
+    """Equal queries that came while this one was on its way."""
+    _at = 0  # in the order
+    _attempts = 0
+    _down = 0  # upstreams passed over in this round
+    _failovers = 0
+    _again = False  # a truncated reply is being fetched over TCP
+    _deadline = 0.0  # when nothing new is tried any more; 0 until something has failed
+    _upstream: Watched
 
-    def __init__(self, forward: Forward, query: Query, key: bytes, *, stream: bool) -> None:
-        super().__init__()
+    def __init__(self, forward: Forward, query: Query, key: bytes, stream: bool) -> None:
+        self.result = None
+        self._steps = []
         self.query = query
         self.question = query.wire[12 : query.qend]
         self.key = key
         """What equal queries have in common; empty where nobody may join this one."""
-        self.joined: list[tuple[Query, Deferred]] | tuple[()] = ()
-        """Equal queries that came while this one was on its way."""
-        self.started = forward.clock.now()
         self.due = 0.0
         self._forward = forward
         self._stream = stream
-        self._order: Sequence[Watched] = forward.order()
-        self._at = self._attempts = self._down = self._failovers = 0
-        self._error: Exception | None = None
+        self._order = forward.policy(forward.upstreams)
 
     def join(self, query: Query) -> Deferred:
         """Wait for the reply to an equal query instead of asking twice, which would help a forger (RFC 5452 5)."""
         deferred = Deferred()
-        if not self.joined:
+        if self.joined.__class__ is tuple:
             self.joined = []
-        self.joined.append((query, deferred))
+        self.joined.append((query, deferred))  # type: ignore[attr-defined]  # the list of the line above
         return deferred
 
     def ask_next(self) -> None:
@@ -66,16 +71,14 @@ class Asked(Deferred):
             if self._down < len(order):
                 continue
             if forward.failfast:
-                self.finish(self._error or Failure("no healthy proxies"))
+                self.finish(Failure("no healthy proxies"))
                 return
             # All are down, or so the probes say: try one all the same.
             upstream = forward.any_upstream()
             break
         self._upstream = upstream
-        self._ask(upstream)
-
-    def _ask(self, upstream: Watched) -> None:
-        self.due = self._forward.clock.now() + self._forward.read_timeout
+        self._again = False
+        self.due = forward.now() + forward.read_timeout
         (upstream.over_tcp if self._stream else upstream.over_udp)(self.query.wire, self)
 
     # --- Waiter ---
@@ -94,12 +97,12 @@ class Asked(Deferred):
     def failed(self, error: Failure) -> None:
         """This upstream has no reply: probe it, and ask the next one."""
         forward = self._forward
-        self._error = error
+        late = self._late()
         if forward.max_fails:
             self._upstream.check()
         self._attempts += 1
         limit = forward.attempts
-        if (limit and self._attempts >= limit) or self._down >= len(self._order) or self._late():
+        if late or (limit and self._attempts >= limit) or self._down >= len(self._order):
             self.finish(error)
         elif not limit and self._at >= len(self._order):
             forward.clock.later(_PAUSE, self.ask_next)
@@ -107,16 +110,21 @@ class Asked(Deferred):
             self.ask_next()
 
     def _late(self) -> bool:
-        return self._forward.clock.now() >= self.started + DEADLINE
+        """Whether nothing new is tried any more. First called when the first attempt has ended."""
+        forward = self._forward
+        if not self._deadline:
+            self._deadline = self.due - forward.read_timeout + DEADLINE
+        return forward.now() >= self._deadline
 
     # --- the reply ---
 
     def _looked_at(self, reply: bytes) -> bool:
         """Whether this reply is not the last word, and something else is under way instead."""
         forward = self._forward
-        if forward.prefer_udp and not self._stream and reply[2] & w.TC >> 8:
-            self._stream = True
-            self._ask(self._upstream)
+        if forward.prefer_udp and not self._stream and not self._again and reply[2] & _TC:
+            self._again = True
+            self.due = forward.now() + forward.read_timeout
+            self._upstream.over_tcp(self.query.wire, self)
             return True
         rcode = _rcode(reply)
         if rcode in forward.failover:

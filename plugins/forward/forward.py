@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
 from corepy import wire as w
-from corepy.plugin import Address, Failure, Outcome, Plugin, Query
+from corepy.plugin import Address, ConfigError, Failure, Outcome, Plugin, Query
 from corepy.plugins.forward.asked import Asked
 from corepy.plugins.forward.policy import random
 from corepy.plugins.forward.setup import read
 from corepy.upstream import Check, Host, Options, Target, Watched, connect, look_up, look_up_by_system
 
 if TYPE_CHECKING:
+    from corepy.errors import Position
     from corepy.plugin import Directive
 
 MAX_CONCURRENT: Final = 32768
@@ -66,6 +67,9 @@ class Forward(Plugin):
     follower: Forward | None = None
     """The next `forward` of the server block."""
 
+    at: Position | None = None
+    """Where the line stands, for errors that only show at the start."""
+
     upstreams: Sequence[Watched] = field(default=(), init=False)
     concurrent: int = field(default=0, init=False)
     """Queries on their way."""
@@ -88,7 +92,7 @@ class Forward(Plugin):
     def start(self) -> Awaitable[None] | None:
         """Get hold of the upstreams; none is asked yet, but names are looked up.
 
-        Raises Failure where a name has no address.
+        Raises ConfigError where a name has no address.
         """
         if any(isinstance(one, Host) for one in self.to):
             return self._look_up_and_open()
@@ -109,7 +113,7 @@ class Forward(Plugin):
             looking = look_up(host.name, resolvers, self.clock) if resolvers else look_up_by_system(host.name)
             addresses = await looking
         except Failure as error:
-            raise Failure(f"cannot look up upstream '{host.name}': {error}") from None
+            raise ConfigError(f"cannot look up upstream '{host.name}': {error}", self.at, plugin=self.name) from None
         finally:
             for resolver in resolvers:
                 resolver.close()
@@ -123,6 +127,7 @@ class Forward(Plugin):
         self.attempts = 2 * len(self.upstreams) if attempts is None else attempts
         self.looks_at_replies = bool(self.prefer_udp or self.failover or self.next_rcodes or self.next_on_nodata)
         self._limit = self.max_concurrent or MAX_CONCURRENT
+        self.now = self.clock.now
         self._everything = self.zone == b"\0" and not self.excepted
 
     def stop(self) -> None:
@@ -138,10 +143,11 @@ class Forward(Plugin):
         if self.concurrent >= self._limit:
             raise Failure(f"concurrent queries exceeded maximum {self._limit}", codes.REFUSED)
         self.concurrent += 1
-        key = _equality(query, stream=stream)
-        if key in self._asked:
-            return self._asked[key].join(query)
-        asked = Asked(self, query, key, stream=stream)
+        key = _equality(query, stream)
+        equal = self._asked.get(key)
+        if equal is not None:
+            return equal.join(query)
+        asked = Asked(self, query, key, stream)
         if key:
             self._asked[key] = asked
         asked.ask_next()
@@ -156,10 +162,6 @@ class Forward(Plugin):
     def _on_stream(self, query: Query) -> bool:
         return query.endpoint.proto == "tcp" and not self.prefer_udp
 
-    def order(self) -> Sequence[Watched]:
-        """The upstreams as this query is to try them."""
-        return self.policy(self.upstreams)
-
     def any_upstream(self) -> Watched:
         """One of the upstreams, whichever."""
         return random(self.upstreams)[0]
@@ -171,7 +173,7 @@ class Forward(Plugin):
             del self._asked[asked.key]
 
 
-def _equality(query: Query, *, stream: bool) -> bytes:
+def _equality(query: Query, stream: bool) -> bytes:
     """What two queries have in common that may share a reply; empty for a query that may not share any.
 
     Name without case, type, class, flags, all that EDNS says, and the transport. A query with any other record,

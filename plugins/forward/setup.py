@@ -63,7 +63,7 @@ def read(directive: Directive) -> dict[str, Any]:
         raise settings.age.error("max_age is less than expire", settings.age.arguments[0], "no less than expire")
     over_tcp = bool(settings.fields.get("force_tcp"))
     check = Check(**settings.check, over_tcp=over_tcp)
-    return {**settings.fields, "zone": zone, "to": to, "options": options, "health": check}
+    return {**settings.fields, "zone": zone, "to": to, "options": options, "health": check, "at": directive.at}
 
 
 def _zone(directive: Directive) -> bytes:
@@ -164,7 +164,7 @@ def _failover(option: Directive, settings: _Settings) -> None:
 
 
 def _health_check(option: Directive, settings: _Settings) -> None:
-    settings.check = {"interval": option.duration(minimum=0)}
+    settings.check = {"interval": option.duration("health_check with a duration such as 500ms", minimum=0)}
     while (word := option.optional()) is not None:
         if option.as_choice(word, "no_rec", "domain") == "no_rec":
             settings.check["recursion"] = False
@@ -211,7 +211,9 @@ def _tls_servername(option: Directive, settings: _Settings) -> None:
 
 
 def _doh_method(option: Directive, _settings: _Settings) -> None:
-    option.choice("POST", "GET")
+    word = option.word("POST or GET")
+    if word not in ("POST", "GET"):
+        raise option.error(f"doh_method '{word}'", word, "POST or GET")
     raise option.error("doh_method is not built yet, nor are https:// upstreams")
 
 
