@@ -1,7 +1,7 @@
 """The addresses of a network interface, as the kernel has them now.
 
 Asked over rtnetlink (RFC 3549; Linux), which knows all addresses of both families in one dump, several of one
-interface included. The one module for it: the only other thing that opens a socket without serving from it.
+interface included. The question goes over a socket of its own that is closed with the answer; nothing is listened on.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,38 @@ def test_one_call_is_one_line(text: str) -> None:
         Log().info(text)
     assert len(out.getvalue().splitlines()) == 1
     assert out.getvalue().endswith("\n")
+
+
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What is due at the end of this round, where lines do not leave at once."""
+    due: list[Callable[[], None]] = []
+    monkeypatch.setattr(Log, "soon", due.append)
+    return due
+
+
+def test_lines_of_one_round_leave_together(
+    rounds: list[Callable[[], None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Log().info("one")
+    Log("p: ").error("two")
+    assert capsys.readouterr().out == ""
+    assert len(rounds) == 1
+    rounds.pop()()
+    assert capsys.readouterr().out == "[INFO] one\n[ERROR] p: two\n"
+    Log().info("three")
+    rounds.pop()()
+    assert capsys.readouterr().out == "[INFO] three\n"
+
+
+def test_a_thousand_lines_do_not_wait(
+    rounds: list[Callable[[], None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1000):
+        Log().info(str(number))
+    assert capsys.readouterr().out.splitlines() == [f"[INFO] {number}" for number in range(1000)]
+    rounds.pop()()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space"), ValueError("closed file")])
