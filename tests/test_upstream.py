@@ -430,6 +430,12 @@ def test_closing_tells_who_waits() -> None:
             await waiting.done.wait()
             assert "closed" in str(waiting.error)
         upstream.close()
+        waiters = [Waiting(), Waiting()]
+        upstream.over_udp(QUERY, waiters[0])
+        upstream.over_tcp(QUERY, waiters[1])
+        for waiting in waiters:
+            await waiting.done.wait()
+            assert "closed" in str(waiting.error)
 
     drive(test)
 

@@ -59,6 +59,10 @@ class Target(NamedTuple):
         return str(self.address)
 
 
+RESOLUTION: Final = 0.04
+"""Seconds between two looks for waiters whose time is over: not worth a thousandth of the CPU, and not felt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How sockets towards an upstream are kept. Times in seconds."""
@@ -69,7 +73,7 @@ class Options:
     """After so long it is closed whatever its use; 0 for never."""
     max_idle: int = 0
     """Unused sockets that are kept, for UDP and TCP each; 0 for any number."""
-    resolution: float = 0.1
+    resolution: float = RESOLUTION
     """How late a waiter may learn that its time is over."""
     source: Address | None = None
     """Our own address, port 0; the system's choice where None."""
@@ -83,6 +87,8 @@ Connect: TypeAlias = Callable[[Target, Options, Clock], Upstream]
 MAX_PENDING: Final = 16384
 """Queries that one upstream may owe us replies for, on each transport. An upstream with a round trip of 100 ms gets
 there at 160,000 queries a second; with one that is dead, a query of 1.5 KiB for 2 s each, it means 24 MiB."""
+CLOSED: Final = "use of closed network connection"
+"""Why a question fails whose upstream has been closed (Go's words for it)."""
 
 
 def too_many(name: str) -> Failure:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corepy.address import Address
 from corepy.errors import Failure
 from corepy.stream import Framer, frame
-from corepy.upstream.base import MAX_PENDING, Waiter, reason, too_many
+from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, reason, too_many
 from corepy.upstream.dice import TOKENS, refill
 from corepy.upstream.pool import SWEEPS, Pool
 
@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
         elif self._task is not None:
             self._task.cancel()
         self._proven = False
-        self._end(Failure(f"read tcp {self._names}: use of closed network connection"))
+        self._end(Failure(f"read tcp {self._names}: {CLOSED}"))
 
     def _end(self, error: Failure) -> None:
         """No reply comes this way any more."""
@@ -168,8 +168,9 @@ class ConnectionPool(Pool):
 
     def ask(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question over a connection (see `base.Ask`)."""
-        if self.pending >= MAX_PENDING:
-            asyncio.get_running_loop().call_soon(waiter.failed, too_many(str(self.remote)))
+        if self.closed or self.pending >= MAX_PENDING:
+            error = Failure(f"dial tcp {self.remote}: {CLOSED}") if self.closed else too_many(str(self.remote))
+            asyncio.get_running_loop().call_soon(waiter.failed, error)
             return
         self._ask(self._pick(), wire, waiter)
 

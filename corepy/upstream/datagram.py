@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from corepy.address import Address
 from corepy.errors import Failure
-from corepy.upstream.base import MAX_PENDING, Waiter, reason, too_many
+from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, reason, too_many
 from corepy.upstream.dice import TOKENS, refill
 from corepy.upstream.pool import SWEEPS, Pool
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from corepy.upstream.base import Options
     from corepy.upstream.budget import Budget
 
-PORTS: Final = 1024
-"""Sockets of a full pool. Ten bits more to guess; and the first thousand of any queries have a port each."""
+PORTS: Final = 1536
+"""Sockets of a full pool: ten bits more to guess. 3,000 queries drawn from so many use 1,300 of them."""
 _USES: Final = 2
 """Where descriptors are too few for a full pool: queries that a socket is good for, so that ports still change."""
 _EVENTS: Final = 128
@@ -72,7 +72,7 @@ class DatagramPool(Pool):
         pool = self._pool
         message_id, number = (TOKENS or refill()).pop()
         try:
-            # A thousand into 65,536: no port is likelier than another by more than a 64th.
+            # The ports go 42 times into 65,536: none is likelier than another by more than a 42nd.
             channel = pool[number % len(pool)] if self._full else self._open(number)
             while message_id in channel.pending:
                 message_id, _ = (TOKENS or refill()).pop()
@@ -103,6 +103,8 @@ class DatagramPool(Pool):
 
     def _open(self, number: int) -> Channel:
         """A new socket; where none is to be had, the one that the number draws. Raises OSError."""
+        if self.closed:
+            raise OSError(CLOSED)
         pool = self._pool
         if pool and self.budget.used >= self.budget.limit:  # each upstream may have one, whatever others have taken
             self._fill(full=True)
@@ -167,6 +169,8 @@ class DatagramPool(Pool):
     def expire(self, now: float) -> None:
         """Tell the waiters whose time is over."""
         for channel in list(self._channels.values()):
+            if not channel.pending:
+                continue
             over = [message_id for message_id, waiter in channel.pending.items() if waiter.due <= now]
             waiters = [channel.pending.pop(message_id) for message_id in over]
             self.pending -= len(over)
@@ -199,7 +203,7 @@ class DatagramPool(Pool):
         """Close all sockets; who still waits hears so."""
         super().close()
         for channel in list(self._channels.values()):
-            self._broken(channel, OSError("use of closed network connection"))
+            self._broken(channel, OSError(CLOSED))
             self._forget(channel)
         self._pool.clear()
         self._fill(full=False)

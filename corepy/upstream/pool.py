@@ -28,6 +28,7 @@ class Pool:
         """Messages that were no reply to anything asked: late, forged or garbled."""
         self.epoch = 0
         """How many sweeps there were: a socket's age without use is counted in them."""
+        self.closed = False
         self.watching: Timer | None = None
         self._sweeping: Timer | None = None
 
@@ -63,7 +64,8 @@ class Pool:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Stop both timers."""
+        """Stop both timers; what is asked from now on fails."""
+        self.closed = True
         for timer in (self.watching, self._sweeping):
             if timer is not None:
                 timer.cancel()

@@ -11,7 +11,7 @@ from corepy.address import Address
 from corepy.log import Log
 from corepy.plugin import ConfigError, Directive
 from corepy.plugins.forward import policy
-from corepy.upstream import Check, Host, Options, Target, client_context, read_targets
+from corepy.upstream import RESOLUTION, Check, Host, Options, Target, client_context, read_targets
 
 if TYPE_CHECKING:
     import ssl
@@ -24,7 +24,7 @@ _UINT32: Final = (1 << 32) - 1
 _BUILT: Final = ("dns", "tls")
 _LATER: Final = ("https",)
 _TICKS: Final = 16
-"""How many times in a read timeout its end is looked for: an attempt takes a sixteenth longer at most."""
+"""How many times in a read timeout its end is looked for, at least: an attempt takes a sixteenth longer at most."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ def read(directive: Directive) -> dict[str, Any]:
     to = _upstreams(directive, words, settings)
     options = Options(
         **settings.options,
-        resolution=min(settings.fields.get("read_timeout", 2.0) / _TICKS, 0.1),
+        resolution=min(settings.fields.get("read_timeout", 2.0) / _TICKS, RESOLUTION),
         tls=settings.tls or (client_context(()) if any(one.kind == "tls" for one in to) else None),
     )
     if 0 < options.max_age < options.expire:

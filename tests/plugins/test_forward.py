@@ -64,7 +64,7 @@ def block(*lines: str) -> str:
         (block("max_age 0s"), {"options": Options()}),
         (block("max_idle_conns 7"), {"options": Options(max_idle=7)}),
         (block("source_address 192.0.2.9"), {"options": Options(source=Address.of("192.0.2.9", 0))}),
-        (block("read_timeout 800ms"), {"read_timeout": 0.8, "options": Options(resolution=0.05)}),
+        (block("read_timeout 80ms"), {"read_timeout": 0.08, "options": Options(resolution=0.005)}),
         (block("max_fails 0"), {"max_fails": 0}),
         (block("max_concurrent 1000"), {"max_concurrent": 1000}),
         (block("max_connect_attempts 0"), {"max_connect_attempts": 0}),
