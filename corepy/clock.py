@@ -24,6 +24,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """Monotonic seconds; only differences mean something."""
 
+    def wall(self) -> float:
+        """Seconds since 1970, as in signatures and SOA serials; may jump."""
+
     def later(self, delay: float, action: Callable[[], object]) -> Timer:
         """Call `action` once, in `delay` seconds."""
 
@@ -35,6 +38,7 @@ class SystemClock:
     """The machine's monotonic clock and the running event loop's timers."""
 
     now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
 
     def later(self, delay: float, action: Callable[[], object]) -> Timer:
         """Call `action` once, in `delay` seconds."""

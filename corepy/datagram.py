@@ -52,15 +52,16 @@ _CONTROL: Final = 64
 _CMSG: Final = struct.Struct("@Qii")
 
 
-def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     """A bound, non-blocking UDP socket; `host` an address, "0.0.0.0" or "::" for all of its family."""
     info = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE)[0]
     sock = socket.socket(info[0], socket.SOCK_DGRAM)
     try:
         if info[0] == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # As CoreDNS: a block may have one address of a port and another block the rest, workers share a port, and a
+        # new server may start before the old one stops.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         if host in ("0.0.0.0", "::"):
             option = _IP_PKTINFO if info[0] == socket.AF_INET else _IPV6_RECVPKTINFO
@@ -77,8 +78,8 @@ def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
 class DatagramSocket:
     """What both kinds have in common: the bound socket, the outbox, and the count of what could not be sent."""
 
-    def __init__(self, host: str, port: int, *, shared: bool = False) -> None:
-        self.socket = _bind(host, port, shared=shared)
+    def __init__(self, host: str, port: int) -> None:
+        self.socket = _bind(host, port)
         self.family = _V4 if self.socket.family == socket.AF_INET else _V6
         self.wildcard = host in ("0.0.0.0", "::")
         self.address = Address.of(*self.socket.getsockname()[:2])
@@ -179,8 +180,8 @@ class BatchSocket(DatagramSocket):
 
     _shared: ClassVar[dict[tuple[_Family, int, bool], _Slots]] = {}
 
-    def __init__(self, host: str, port: int, *, shared: bool = False) -> None:
-        super().__init__(host, port, shared=shared)
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
         family = self.family
         size = _CMSG.size + 8 * ((family.control - _CMSG.size + 7) // 8) if self.wildcard else 0
         self._in = self._slots(family, _CONTROL, inbound=True)
@@ -266,9 +267,9 @@ _recvmmsg = _system_call("recvmmsg", ctypes.c_void_p)
 _sendmmsg = _system_call("sendmmsg")
 
 
-def open_datagram(host: str, port: int, *, shared: bool = False) -> DatagramSocket:
+def open_datagram(host: str, port: int) -> DatagramSocket:
     """A UDP socket of the best kind that this machine has. Raises OSError where it cannot be bound."""
-    return (BatchSocket if _recvmmsg and _sendmmsg else SingleSocket)(host, port, shared=shared)
+    return (BatchSocket if _recvmmsg and _sendmmsg else SingleSocket)(host, port)
 
 
 __all__ = ["BATCH", "BatchSocket", "Datagram", "DatagramSocket", "SingleSocket", "open_datagram"]

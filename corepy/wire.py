@@ -317,6 +317,8 @@ def size_uncompressed(wire: bytes) -> int:
             rtype, _, _, length = RECORD.unpack_from(wire, at)
             at += 10 + length
             size += 10 + length
+            if at > len(wire):
+                raise Malformed("record data cut short", codes.FORMERR)
             if length and rtype in _NAMES_IN_DATA:
                 size += _saved_in_data(wire, rtype, at - length)
     except (IndexError, struct.error):

@@ -20,6 +20,7 @@ def reply(
 ) -> bytes:
     """A reply with the records of two zone file texts."""
     made = dnslib.DNSRecord.question("www.example.org", qtype).reply(ra=0, aa=1)
+    made.header.id = 4660
     made.header.rcode = rcode
     made.header.opcode = opcode
     made.add_answer(*dnslib.RR.fromZone(answer))

@@ -174,8 +174,8 @@ def test_all_that_is_wrong_is_said_in_one_go_in_the_order_of_the_file(corepy_com
 def test_a_port_in_use(corepy_command: Start, write: Write, free_port: FreePort, tmp_path: Path) -> None:
     port = free_port()
     write("Corefile", WHOAMI.format(port=port))
-    corepy_command().until(version_lines()[1])
-    code, out, errors = corepy_command("-pidfile", "x.pid").end()
+    with socket.create_server(("127.0.0.1", port)):
+        code, out, errors = corepy_command("-pidfile", "x.pid").end()
     assert (code, out) == (1, [])
     assert errors[0] == f"Corefile:1:1: cannot listen on dns://:{port}: address already in use"
     assert not (tmp_path / "x.pid").exists()

@@ -32,6 +32,10 @@ class FakeClock:
         """Seconds; stands still between two calls of `advance`."""
         return self._now
 
+    def wall(self) -> float:
+        """The same seconds, as if the test began in January 1970."""
+        return self._now
+
     def later(self, delay: float, action: Callable[[], object]) -> Timer:
         """Call `action` when time has moved on by `delay` seconds."""
         due = _Due()
