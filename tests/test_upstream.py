@@ -419,6 +419,35 @@ def test_sockets_expire(options: Options, open_after: tuple[int, int, int]) -> N
     drive(test)
 
 
+def test_whoever_gets_a_reply_may_ask_again_or_close() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        pool = DatagramPool(far.address, Options(max_idle=1), clock, Budget(1))
+        last = Waiting()
+
+        class Again(Waiting):
+            def take(self, wire: bytes) -> bool:
+                pool.ask(QUERY, last)
+                return super().take(wire)
+
+        class Closing(Waiting):
+            def take(self, wire: bytes) -> bool:
+                pool.close()
+                return super().take(wire)
+
+        for waiting in (Again(), Closing()):
+            pool.ask(QUERY, waiting)
+            asked, peer = await far.receive()
+            far.udp.sendto(reply(asked), peer)
+            await waiting.done.wait()
+            if not pool.closed:
+                await far.receive()  # the question of `last`, which gets no reply
+        await last.done.wait()
+        assert "closed" in str(last.error)
+        assert pool.pending == 0
+
+    drive(test)
+
+
 def test_closing_tells_who_waits() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
         upstream = PlainUpstream(Target(far.address), Options(), clock, Budget(9))
@@ -567,6 +596,57 @@ def test_a_silent_connection_is_asked_no_more() -> None:
         assert not pool.connections
         pool.close()
         writer.close()
+
+    drive(test)
+
+
+def test_an_upstream_that_does_not_read() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1))
+        large = QUERY + bytes(60_000)
+        pool.ask(QUERY, waiting := Waiting())
+        _, writer = await far.accept()
+        while waiting.error is None:
+            pool.ask(large, waiting := Waiting())
+            await asyncio.sleep(0)
+        assert str(waiting.error) == f"dial tcp {far.address}: no connection is free"
+        pool.close()
+        writer.close()
+
+    drive(test)
+
+
+def test_connecting_may_outlast_a_question() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1))
+        first, second = Waiting(clock.now() + 0.1), Waiting()
+        pool.ask(QUERY, first)
+        clock.advance(0.2)
+        assert str(first.error) == f"read tcp ->{far.address}: i/o timeout"
+        pool.ask(QUERY, second)
+        reader, writer = await far.accept()
+        await read_message(reader)
+        write_message(writer, reply(await read_message(reader)))
+        await second.done.wait()
+        assert second.error is None
+        pool.close()
+        writer.close()
+
+    drive(test)
+
+
+def test_connecting_does_not_last_forever() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        budget = Budget(1)
+        pool = ConnectionPool(Target(far.address), Options(), clock, budget)
+        waiting = Waiting()
+        pool.ask(QUERY, waiting)
+        await asyncio.sleep(0)  # until it tries
+        clock.advance(5)
+        await waiting.done.wait()
+        assert str(waiting.error) == f"dial tcp {far.address}: i/o timeout"
+        assert budget.used == 0
+        pool.close()
 
     drive(test)
 

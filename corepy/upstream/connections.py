@@ -28,6 +28,8 @@ CONNECTIONS: Final = 64
 not few; and a server that allows a client 64 is easily found."""
 _CONNECT_TIMEOUT: Final = 5.0
 """Seconds until a connection has to stand: no query waits longer in all."""
+_UNSENT: Final = 1 << 18
+"""Octets that may wait for an upstream to read them before nothing more is asked there: four of the largest queries."""
 
 
 class Connection(asyncio.Protocol):
@@ -81,6 +83,11 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
 
+    @property
+    def clogged(self) -> bool:
+        """Whether the upstream does not read what it is asked."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > _UNSENT
+
     def ask(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question under an id that nobody on this connection has."""
         message_id, _ = (TOKENS or refill()).pop()
@@ -109,13 +116,17 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand out the replies that are complete."""
         for wire in self._framer.feed(data):
-            entry = self.pending.get(wire[:2])
-            if entry is None or not entry[0].take(wire):
+            entry = self.pending.pop(wire[:2], None)
+            if entry is None:
                 self.pool.strays += 1
                 continue
-            del self.pending[wire[:2]]
             self.pool.pending -= 1
-            self._proven = True
+            if entry[0].take(wire):
+                self._proven = True
+                continue
+            self.pending[wire[:2]] = entry
+            self.pool.pending += 1
+            self.pool.strays += 1
         if not self.pending:
             self.pool.unused(self)
 
@@ -143,14 +154,14 @@ class Connection(asyncio.Protocol):
             if self._proven:
                 pool.ask_fresh(wire, waiter)
             else:
-                asyncio.get_running_loop().call_soon(waiter.failed, error)
+                pool.later(waiter, error)
 
     def expire(self, now: float) -> None:
         """Tell the waiters whose time is over; after that, nobody else should ask a server that is silent."""
         over = [message_id for message_id, (waiter, _) in self.pending.items() if waiter.due <= now]
         waiters = [self.pending.pop(message_id)[0] for message_id in over]
         self.pool.pending -= len(over)
-        if over:
+        if over and self._transport is not None:  # one that takes long to connect may yet serve others
             self.pool.retire(self)
         for waiter in waiters:
             waiter.failed(Failure(f"read tcp {self._names}: i/o timeout"))
@@ -168,17 +179,19 @@ class ConnectionPool(Pool):
 
     def ask(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question over a connection (see `base.Ask`)."""
-        if self.closed or self.pending >= MAX_PENDING:
-            error = Failure(f"dial tcp {self.remote}: {CLOSED}") if self.closed else too_many(str(self.remote))
-            asyncio.get_running_loop().call_soon(waiter.failed, error)
-            return
-        self._ask(self._pick(), wire, waiter)
+        if self.pending >= MAX_PENDING:
+            self.later(waiter, too_many(str(self.remote)))
+        else:
+            self._ask(self._pick(), wire, waiter)
 
     def ask_fresh(self, wire: bytes, waiter: Waiter) -> None:
-        """Send a question over a connection that did not exist before."""
-        self._ask(self._open() if self._room() else self._pick(), wire, waiter)
+        """Send a question over a connection that did not exist before, if there may be one more."""
+        self._ask(self._open() or self._pick(), wire, waiter)
 
-    def _ask(self, connection: Connection, wire: bytes, waiter: Waiter) -> None:
+    def _ask(self, connection: Connection | None, wire: bytes, waiter: Waiter) -> None:
+        if connection is None:
+            self.later(waiter, Failure(f"dial tcp {self.remote}: {CLOSED if self.closed else 'no connection is free'}"))
+            return
         connection.used = self.clock.now()
         connection.epoch = self.epoch
         connection.ask(wire, waiter)
@@ -186,29 +199,30 @@ class ConnectionPool(Pool):
         if self.watching is None:
             self.watch()
 
-    def _pick(self) -> Connection:
+    def _pick(self) -> Connection | None:
         """A connection on which nobody waits, else a new one, else the one with the fewest waiters."""
         now, options = self.clock.now(), self.options
         best = None
         for connection, open_to_all in list(self.connections.items()):
-            if not open_to_all:
+            if not open_to_all or connection.clogged:
                 continue
             too_old = options.max_age and connection.created < now - options.max_age
             if too_old or (not connection.pending and connection.used < now - options.expire):
                 self.retire(connection)
             elif best is None or len(connection.pending) < len(best.pending):
                 best = connection
-        if best is None:
-            return self._open()
-        return self._open() if best.pending and self._room() else best
+        if best is None or best.pending:
+            return self._open() or best
+        return best
 
-    def _room(self) -> bool:
-        return len(self.connections) < CONNECTIONS and self.budget.used < self.budget.limit
-
-    def _open(self) -> Connection:
+    def _open(self) -> Connection | None:
+        """A new connection; None where there may be no more. One there may always be."""
+        full = len(self.connections) >= CONNECTIONS or self.budget.used >= self.budget.limit
+        if self.closed or (full and self.connections):
+            return None
         connection = Connection(self)
         self.connections[connection] = True
-        self.budget.used += 1  # `_pick` has asked whether there is room; the first one may always be
+        self.budget.used += 1
         connection.open()
         self.keep_house()
         return connection

@@ -67,7 +67,7 @@ class DatagramPool(Pool):
     def ask(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question under a fresh id from a socket drawn at random (see `base.Ask`)."""
         if self.pending >= MAX_PENDING:
-            self._later(waiter, too_many(str(self.remote)))
+            self.later(waiter, too_many(str(self.remote)))
             return
         pool = self._pool
         message_id, number = (TOKENS or refill()).pop()
@@ -82,7 +82,7 @@ class DatagramPool(Pool):
             except OSError as error:
                 self._send_again(channel, message, error)
         except OSError as error:
-            self._later(waiter, Failure(f"dial udp {self.remote}: {reason(error)}"))
+            self.later(waiter, Failure(f"dial udp {self.remote}: {reason(error)}"))
             return
         channel.pending[message_id] = waiter
         channel.epoch = self.epoch
@@ -97,9 +97,6 @@ class DatagramPool(Pool):
             raise error
         self._broken(channel, error)
         channel.send(message)
-
-    def _later(self, waiter: Waiter, error: Failure) -> None:
-        asyncio.get_running_loop().call_soon(waiter.failed, error)
 
     def _open(self, number: int) -> Channel:
         """A new socket; where none is to be had, the one that the number draws. Raises OSError."""
@@ -144,19 +141,24 @@ class DatagramPool(Pool):
                 self._broken(channel, error)
                 continue
             message_id, pending = wire[:2], channel.pending
-            waiter = pending.get(message_id)
-            if waiter is None or not waiter.take(wire):
+            waiter = pending.pop(message_id, None)
+            if waiter is None:
                 self.strays += 1
                 continue
-            del pending[message_id]
             self.pending -= 1
+            if not waiter.take(wire):
+                pending[message_id] = waiter
+                self.pending += 1
+                self.strays += 1
+                continue
             if self._recycling and not pending:
                 self._used(channel)
 
     def _used(self, channel: Channel) -> None:
         """A socket has nothing more to wait for: close it where fewer are kept, or where ports are few."""
         few = self._full and channel.uses >= _USES
-        if few or (self._keep is not None and len(self._channels) > self._keep):
+        surplus = self._keep is not None and len(self._channels) > self._keep
+        if (few or surplus) and self._channels.get(channel.fd) is channel:
             self._close(channel)
 
     def _broken(self, channel: Channel, error: OSError) -> None:
@@ -164,7 +166,7 @@ class DatagramPool(Pool):
         waiters, channel.pending = channel.pending, {}
         self.pending -= len(waiters)
         for waiter in waiters.values():
-            self._later(waiter, self._failure("read", channel, f"read: {reason(error)}"))
+            self.later(waiter, self._failure("read", channel, f"read: {reason(error)}"))
 
     def expire(self, now: float) -> None:
         """Tell the waiters whose time is over."""

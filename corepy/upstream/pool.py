@@ -5,12 +5,14 @@ One timer for all waiters and one for all sockets: a timer for each query would 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from corepy.address import Address
     from corepy.clock import Clock, Timer
-    from corepy.upstream.base import Options
+    from corepy.errors import Failure
+    from corepy.upstream.base import Options, Waiter
     from corepy.upstream.budget import Budget
 
 
@@ -31,6 +33,11 @@ class Pool:
         self.closed = False
         self.watching: Timer | None = None
         self._sweeping: Timer | None = None
+
+    @staticmethod
+    def later(waiter: Waiter, error: Failure) -> None:
+        """Tell somebody of a failure when the question has been asked."""
+        asyncio.get_running_loop().call_soon(waiter.failed, error)
 
     def watch(self) -> None:
         """Look for waiters whose time is over, until nobody waits any more."""
