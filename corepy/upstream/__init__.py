@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from corepy.upstream.ask import ask, look_up, look_up_by_system
 from corepy.upstream.base import RESOLUTION, Ask, Connect, Options, Target, Upstream, Waiter
+from corepy.upstream.dice import draw
 from corepy.upstream.health import Check, Watched
 from corepy.upstream.match import match
 from corepy.upstream.plain import PlainUpstream
@@ -48,5 +49,5 @@ def replaced(fake: Connect) -> Iterator[None]:
 
 __all__ = [
     "RESOLUTION", "Ask", "Check", "Connect", "Host", "Options", "Target", "Upstream", "Waiter", "Watched", "ask",
-    "client_context", "connect", "look_up", "look_up_by_system", "match", "read_targets", "replaced",
+    "client_context", "connect", "draw", "look_up", "look_up_by_system", "match", "read_targets", "replaced",
 ]  # fmt: skip

@@ -26,5 +26,10 @@ def refill() -> Tokens:
     return TOKENS
 
 
+def draw(below: int) -> int:
+    """A number from 0 up to, but not including, `below`, which has to be far less than 65,536 to be fair."""
+    return (TOKENS or refill()).pop()[1] % below
+
+
 # A forked worker must not ask with the ids that its parent asks with.
 os.register_at_fork(after_in_child=TOKENS.clear)

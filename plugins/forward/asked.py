@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from corepy import codes
 from corepy import wire as w
-from corepy.deferred import Deferred, settle
-from corepy.plugin import Failure, Query, Reply
+from corepy.deferred import settle
+from corepy.plugin import Deferred, Failure, Query, Reply
 from corepy.upstream import Watched, match
 
 if TYPE_CHECKING:

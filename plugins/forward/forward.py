@@ -13,7 +13,7 @@ from corepy.plugin import Address, ConfigError, Failure, Outcome, Plugin, Query
 from corepy.plugins.forward.asked import Asked
 from corepy.plugins.forward.policy import random
 from corepy.plugins.forward.setup import read
-from corepy.upstream import Check, Host, Options, Target, Watched, connect, look_up, look_up_by_system
+from corepy.upstream import Check, Host, Options, Target, Watched, connect, draw, look_up, look_up_by_system
 
 if TYPE_CHECKING:
     from corepy.errors import Position
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MAX_CONCURRENT: Final = 32768
 """Queries on their way where the Corefile sets no bound: twice what one upstream may owe, and 50 MiB when each of them
 waits for an upstream that is dead."""
-_NO_RECORDS: Final = bytes(6)
 _ONE_ADDITIONAL: Final = bytes(5) + b"\1"
 _UDP: Final = b"u"
 _TCP: Final = b"t"
@@ -164,7 +163,7 @@ class Forward(Plugin):
 
     def any_upstream(self) -> Watched:
         """One of the upstreams, whichever."""
-        return random(self.upstreams)[0]
+        return self.upstreams[draw(len(self.upstreams))]
 
     def finished(self, asked: Asked) -> None:
         """A query, and with it all that have joined it, is no longer on its way."""
@@ -180,9 +179,9 @@ def _equality(query: Query, stream: bool) -> bytes:
     TSIG above all, shares nothing.
     """
     wire, end = query.wire, query.qend
-    extra = wire[6:12]
-    if extra == _NO_RECORDS:
-        return query.key + wire[end - 4 : end] + wire[2:4] + (_TCP if stream else _UDP)
-    if extra == _ONE_ADDITIONAL and query.edns is not None:
-        return query.key + wire[end - 4 :] + wire[2:4] + (_TCP if stream else _UDP)
+    transport = _TCP if stream else _UDP
+    if len(wire) == end:
+        return query.key + wire[end - 4 :] + wire[2:4] + transport
+    if query.edns is not None and wire[6:12] == _ONE_ADDITIONAL:
+        return query.key + wire[end - 4 :] + wire[2:4] + transport
     return b""

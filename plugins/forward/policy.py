@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from random import SystemRandom
 from typing import Final, TypeVar
+
+from corepy.upstream import draw
 
 T = TypeVar("T")
 
-_random: Final = SystemRandom()
-"""Who can guess which upstream is asked knows the address to forge (RFC 5452 9.2)."""
-
 
 def random(upstreams: Sequence[T]) -> Sequence[T]:
-    """Any order, each as likely as the others."""
+    """Any order, each as likely as the others, and not to be guessed: it is one more thing that a forger lacks."""
     if len(upstreams) == 1:
         return upstreams
-    return _random.sample(upstreams, len(upstreams))
+    order = list(upstreams)
+    for place in range(len(order) - 1):
+        other = place + draw(len(order) - place)
+        order[place], order[other] = order[other], order[place]
+    return order
 
 
 def sequential(upstreams: Sequence[T]) -> Sequence[T]:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corepy import codes
 from corepy import wire as w
-from corepy.address import Address
-from corepy.log import Log
-from corepy.plugin import ConfigError, Directive
+from corepy.plugin import Address, Directive, Log
 from corepy.plugins.forward import policy
 from corepy.upstream import RESOLUTION, Check, Host, Options, Target, client_context, read_targets
 
@@ -240,5 +238,3 @@ _OPTIONS: Final = {
     "source_address": _source_address,
     "doh_method": _doh_method,
 }
-
-__all__ = ["ConfigError", "read"]
