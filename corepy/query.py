@@ -215,6 +215,14 @@ class Query:
             self._record = _parse(self.wire)
         return self._record
 
+    def with_wire(self, wire: bytes) -> Query:
+        """Another message from the same client, to the same endpoint: for a plugin that changes a query on its way.
+
+        The query itself is never changed, so that who asked still gets the reply to what was asked. Raises Malformed
+        where the octets are no query.
+        """
+        return Query(wire, self.endpoint, self._client, self._local)
+
     def __repr__(self) -> str:
         return f"<Query {self.name} {codes.type_name(self.qtype)} from {self.client}>"
 

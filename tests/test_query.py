@@ -98,6 +98,16 @@ def test_the_record_is_made_once_and_only_when_asked(monkeypatch: pytest.MonkeyP
     assert query.record is first
 
 
+def test_a_query_changed_on_its_way_is_another_one_from_the_same_client() -> None:
+    query = make_query("www.example.org", client="192.0.2.7")
+    other = query.with_wire(message("www.example.net", edns=1232))
+    assert (query.name, query.edns) == ("www.example.org.", None)
+    assert (other.name, other.max_size) == ("www.example.net.", 1232)
+    assert (other.client, other.local, other.endpoint) == (query.client, query.local, query.endpoint)
+    with pytest.raises(Malformed):
+        query.with_wire(b"")
+
+
 def test_a_reply_has_id_question_and_what_comes_back_of_the_flags() -> None:
     query = make_query("Example.ORG", flags=w.RD | w.CD | w.AD | w.Z)
     reply = Reply.build(query, codes.NXDOMAIN, flags=w.AA)
