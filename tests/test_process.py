@@ -160,12 +160,12 @@ def test_a_bad_corefile_on_standard_input(corepy_command: Start) -> None:
 
 
 def test_all_that_is_wrong_is_said_in_one_go_in_the_order_of_the_file(corepy_command: Start, write: Write) -> None:
-    write("bad.conf", "example.org {\n whoami extra\n kubernetes\n proxyproto extra\n}\nexample.net:x {\n}\n")
+    write("bad.conf", "example.org {\n whoami extra\n azure\n proxyproto extra\n}\nexample.net:x {\n}\n")
     code, _, errors = corepy_command("-conf", "bad.conf").end()
     assert code == 1
     assert [line.split(" ")[0] for line in errors if "bad.conf:" in line] == [
         "plugin/whoami:",
-        "plugin/kubernetes:",
+        "plugin/azure:",
         "plugin/proxyproto:",
         "bad.conf:6:1:",
     ]
