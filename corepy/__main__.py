@@ -44,8 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(values: dict[str, str | bool]) -> int:
-    from corepy.process import NotFound, Process, Source  # noqa: PLC0415 - after the quick answers
+    from corepy.ports import take_descriptors  # noqa: PLC0415 - after the quick answers
+    from corepy.process import NotFound, Process, Source  # noqa: PLC0415 - likewise
 
+    take_descriptors()
     port = str(values.get("p", "53"))
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", port):
         return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")

@@ -32,6 +32,8 @@ _DRAINED: Final = 200
 less (8 MiB as Linux doubles it, 768 octets for the smallest datagram)."""
 _RESERVED: Final = 32
 """Descriptors that connections leave to sockets, files and upstreams where the limit is low."""
+_CONNECTIONS: Final = 16_384
+"""TCP connections at the most, however many descriptors there are: with some 20 KiB each, 320 MiB."""
 _ACCEPTS: Final = 32
 """Connections taken in one round of the loop, so that a flood of them does not hold up datagrams."""
 _OLDEST: Final = 64
@@ -41,8 +43,14 @@ _OLDEST: Final = 64
 def max_connections() -> int:
     """How many TCP connections the process takes: half of its descriptors, so that the rest keeps working."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = 1 << 16 if limit == resource.RLIM_INFINITY else limit
-    return max(limit // 2 - _RESERVED, 8)
+    return min(max(limit // 2 - _RESERVED, 8), _CONNECTIONS) if limit != resource.RLIM_INFINITY else _CONNECTIONS
+
+
+def take_descriptors() -> None:
+    """Raise the limit on descriptors as far as we may, as Go's programs do: ports towards upstreams need many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class DatagramPort:
