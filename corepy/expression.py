@@ -1,26 +1,46 @@
 r"""Regular expressions that users write in a Corefile: CoreDNS's, which are RE2's.
 
-The only door to an engine for them, so that all plugins read the same language. Today that is Python's `re`; what it
-has and RE2 has not (looking around, backreferences, atomic and possessive groups) is refused, so that a Corefile keeps
-its meaning when RE2 takes its place, and so is what it would read otherwise (classes such as `[[:alpha:]]`). Until
-then an expression is as dear as `re` makes it: it comes from the Corefile, never from the network.
+The only door to an engine for them, so that all plugins read the same language and none of them can be kept busy:
+what is matched comes from strangers, and RE2 takes time in proportion to its length whatever the expression. The
+engine is loaded when the first expression is compiled.
+
+Go's package and RE2 read the same syntax but for two things, which are refused here as in Go: `\C`, an octet of a
+character, and names of groups with letters beyond ASCII. Of two groups of one name Go takes the last one, we the first.
+In a text that is not UTF-8 Go's `.` matches a stray octet, RE2's does not; names are escaped to ASCII before they get
+here.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 MAX_LENGTH: Final = 10_000
 """Octets of an expression, at most; CoreDNS's limit."""
+MAX_MEMORY: Final = 8 << 20
+"""Octets that an expression may take, compiled and at work: RE2's own default. One that needs more to be compiled is
+refused, one that needs more at work becomes slower by a factor and stays linear."""
 
-_SET: Final = re.compile(r"\[\^?\]?(?:\\.|\[:\^?[a-z]+:\]|[^\\\]])*\]|\\.", re.DOTALL)
-"""A set of characters or an escape, in which nothing else has a meaning."""
-_NOT_IN_RE2: Final = re.compile(r"\(\?(?:<?[=!]|[(>#]|P[=>])|[*+?}]\+")
-_BACKREFERENCE: Final = re.compile(r"\\[1-9]")
-_POSIX: Final = re.compile(r"\[:\^?[a-z]+:\]")
+_ANY_OCTET: Final = re.compile(rb"(?:[^\\]|\\Q(?:.*?)(?:\\E|$)|\\[^CQ])*\\C", re.DOTALL)
+_GROUP_NAME: Final = re.compile(rb"\(\?P?<([^>=!]*)>")
+
+
+class Match(NamedTuple):
+    """Where an expression matched: the whole match and its groups; a group that took no part is empty, as in Go."""
+
+    groups: tuple[str, ...]
+    """The whole match, then the groups by their numbers."""
+    names: Mapping[str, int]
+    """Numbers of the groups that have names."""
+
+    def named(self) -> dict[str, str]:
+        """All groups by name and by number: `{"0": whole, "1": first, "host": first}`; a name wins over a number."""
+        found = {str(number): text for number, text in enumerate(self.groups)}
+        found.update({name: self.groups[number] for name, number in self.names.items()})
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +48,60 @@ class Expression:
     """A compiled expression; made by `compile`. Equal and hashed by its `pattern`, the text as written."""
 
     pattern: str
-    _compiled: re.Pattern[str] = field(compare=False, repr=False)
+    _finder: Any = field(compare=False, repr=False)
+    """Without groups: it need not remember where they began."""
+    _matcher: Any = field(compare=False, repr=False)
+    _names: Mapping[str, int] = field(compare=False, repr=False)
 
     def search(self, text: str) -> bool:
         """Whether the expression matches anywhere in the text."""
-        return self._compiled.search(text) is not None
+        return self._finder.search(_octets(text)) is not None
+
+    def match(self, text: str) -> Match | None:
+        """The leftmost match in the text with its groups; None where there is none."""
+        found = self._matcher.search(_octets(text))
+        if found is None:
+            return None
+        groups = found.groups(b"")
+        return Match(tuple([group.decode("utf-8", "surrogateescape") for group in (found[0], *groups)]), self._names)
 
 
 def compile(text: str) -> Expression:  # noqa: A001 - every engine calls it so, and users write expression.compile
     """The expression that a text says. Raises ValueError, which says why, where it says none."""
-    length = len(text.encode("utf-8", "surrogateescape"))
-    if length > MAX_LENGTH:
-        raise ValueError(f"a regular expression of {length} octets, more than {MAX_LENGTH}")
-    _refuse_foreign(text)
+    pattern = _octets(text)
+    if len(pattern) > MAX_LENGTH:
+        raise ValueError(f"a regular expression of {len(pattern)} octets, more than {MAX_LENGTH}")
+    if _ANY_OCTET.match(pattern):
+        raise ValueError(r"no regular expression: \C is unknown")
+    for name in _GROUP_NAME.findall(pattern):
+        if not name.isascii():
+            raise ValueError(f"no regular expression: group name {name.decode('utf-8', 'replace')!r}")
+    matcher = _compiled(pattern, captures=True)
+    names = {name.decode("ascii", "replace"): number for name, number in matcher.groupindex.items()}
+    return Expression(text, _compiled(pattern, captures=False), matcher, names)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _compiled(pattern: bytes, *, captures: bool) -> Any:
+    """RE2's object for a pattern, which says nothing by itself. Raises ValueError."""
+    engine, error = _engine()
+    options = engine.Options()
+    options.max_mem = MAX_MEMORY
+    options.log_errors = False
+    options.never_capture = not captures
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `[[]` and the like mean what RE2 means by them
-            return Expression(text, re.compile(text))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"no regular expression: {error}") from None
+        return engine.compile(pattern, options)
+    except error as refused:
+        why = refused.args[0]
+        raise ValueError(f"no regular expression: {why.decode('utf-8', 'replace')}") from None
 
 
-def _refuse_foreign(text: str) -> None:
-    """Raise ValueError for what means nothing to RE2, or something else."""
-    for match in _SET.finditer(text):
-        if _BACKREFERENCE.match(match[0]):
-            raise ValueError(f"no regular expression: backreference {match[0]}")
-        if match[0].startswith("[") and (posix := _POSIX.search(match[0], 1)):
-            raise ValueError(f"the class {posix[0]} is not built yet")
-    foreign = _NOT_IN_RE2.search(_SET.sub("_", text))
-    if foreign:
-        raise ValueError(f"no regular expression: {foreign[0]} is unknown")
+@lru_cache(maxsize=1)
+def _engine() -> tuple[Any, type[Exception]]:
+    """RE2 and its error. Loaded late, since most Corefiles have no expression."""
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+
+    return re2, re2.error

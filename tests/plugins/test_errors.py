@@ -76,7 +76,7 @@ LEVELS = "expected one of warning, error, info, debug, and then show_first"
         ),
         (
             "errors {\nconsolidate 0 a**\n}",
-            "plugin/errors: Corefile:2:15: no regular expression: multiple repeat at position 2",
+            "plugin/errors: Corefile:2:15: no regular expression: bad repetition operator: **",
         ),
         (
             f"errors {{\nconsolidate 1m {'a' * 10001}\n}}",
