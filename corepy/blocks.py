@@ -79,7 +79,7 @@ class Assembly:
             self._error(f"unexpected {shown(text)} behind '}}'", surplus, expected="the end of the line")
         if depth == MAX_DEPTH:
             raise ConfigError(f"'{{' is one too many: blocks nest {MAX_DEPTH} deep", block.opened)
-        directive.opened = block.opened
+        directive.opened, directive.closed = block.opened, block.closed
         directive.block = self.directives(self._imports.expand(block.lines), depth + 1)
         return directive
 

@@ -36,14 +36,15 @@ class Directive:
     """One line of a block: a directive of a server block, or an option of a directive.
 
     `arguments` are all the words behind the name; the readers take them in order. `block` has the lines of its
-    own block, None without one, and `opened` the place of its brace. `zones` are the zones of the server block,
-    wire names in lower case, filled in by the core. `plugin` is the directive that an option belongs to.
+    own block, None without one, and `opened` and `closed` the places of its braces. `zones` are the zones of the
+    server block, wire names in lower case, filled in by the core. `plugin` is the directive that an option belongs to.
     """
 
     name: Word
     arguments: list[Word] = field(default_factory=list)
     block: list[Directive] | None = None
     opened: Position | None = None
+    closed: Position | None = None
     zones: tuple[bytes, ...] = ()
     plugin: str = ""
     _taken: int = 0

@@ -1,0 +1,139 @@
+"""Decide by the client's address and the type of its query whether the next plugin sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple, Self
+
+from corepy import codes
+from corepy import wire as w
+from corepy.networks import NetworkSet
+from corepy.plugin import Directive, Outcome, Plugin, Query, Reply
+from corepy.words import Word, nearest, shown
+
+
+class Action(StrEnum):
+    """What is done about a query; the values are the words of the Corefile."""
+
+    ALLOW = "allow"
+    """The next plugin answers."""
+    BLOCK = "block"
+    """REFUSED, with the extended error Blocked."""
+    FILTER = "filter"
+    """An empty answer, with the extended error Filtered."""
+    DROP = "drop"
+    """No answer."""
+
+
+class Rule(NamedTuple):
+    """An action for the queries that have one of the types and come from one of the networks; None is for any."""
+
+    action: Action
+    types: frozenset[int] | None = None
+    networks: NetworkSet | None = None
+
+
+class RuleList(NamedTuple):
+    """The rules of one line for the names in its zones (keys); the first rule that fits counts."""
+
+    zones: tuple[bytes, ...]
+    rules: tuple[Rule, ...]
+
+
+_EDE: Final = 15
+"""The EDNS option Extended DNS Error: an info code of two octets, then text (RFC 8914 2)."""
+_BLOCKED: Final = (15).to_bytes(2, "big")
+_FILTERED: Final = (17).to_bytes(2, "big")
+"""Info codes (RFC 8914 4.16, 4.18)."""
+_ALLOW: Final = Action.ALLOW
+
+
+@dataclass
+class Acl(Plugin):
+    """Lists for the name of a query are asked in turn until a rule fits; if none does, the query is allowed."""
+
+    lists: list[RuleList] = field(default_factory=list)
+
+    @classmethod
+    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
+        """One plugin with a list for each line."""
+        return [cls([_list(directive) for directive in directives])]
+
+    def serve(self, query: Query) -> Outcome:
+        """Let the query pass, or answer as the rule that fits says."""
+        action = self._decide(query)
+        if action is _ALLOW:
+            return self.next(query)
+        match action:
+            case Action.BLOCK:
+                return _with_error(query, Reply.refused(query), _BLOCKED)
+            case Action.FILTER:
+                return _with_error(query, Reply.build(query), _FILTERED)
+            case _:
+                return Reply.SILENCE
+
+    def _decide(self, query: Query) -> Action:
+        packed, qtype = query.client.packed, query.qtype
+        for zones, rules in self.lists:
+            if not any(w.is_subdomain(query.key, zone) for zone in zones):
+                continue
+            for action, types, networks in rules:
+                if (types is None or qtype in types) and (networks is None or packed in networks):
+                    return action
+        return _ALLOW
+
+
+def _with_error(query: Query, reply: Reply, code: bytes) -> Reply:
+    """The reply with an extended error, for clients that speak EDNS: others are sent no OPT record (RFC 6891 7)."""
+    return reply if query.edns is None else reply.with_option(_EDE, code)
+
+
+# --- the Corefile ---
+
+
+def _list(directive: Directive) -> RuleList:
+    """Read `acl [ZONES...]` and the rules in its block."""
+    return RuleList(directive.origins(), tuple(_rule(line) for line in directive.lines()))
+
+
+def _rule(line: Directive) -> Rule:
+    """Read `ACTION [type QTYPE...] [net SOURCE...]`: sections in any order, those of one kind add up.
+
+    Without a section of its kind, and with an asterisk in one, a rule is for all types or clients.
+    """
+    action = Action(line.as_choice(line.name, *Action, fold_case=True))
+    words = line.words()
+    sections: dict[str, list[Word]] = {}
+    while words:
+        kind = line.as_choice(words[0], *_SECTIONS, fold_case=True)
+        length = next((at for at, word in enumerate(words[1:]) if word.lower() in _SECTIONS), len(words) - 1)
+        if not length:
+            raise line.error(f"nothing behind {shown(words[0])}", words[0], expected=_SECTIONS[kind])
+        sections.setdefault(kind, []).extend(_before_asterisk(words[1 : length + 1]))
+        words = words[length + 1 :]
+    types, sources = sections.get("type", [_ANY]), sections.get("net", [_ANY])
+    networks = NetworkSet(line.as_network(word, addresses=True) for word in sources if word != _ANY)
+    numbers = frozenset(_type(line, word) for word in types if word != _ANY)
+    return Rule(action, None if _ANY in types else numbers, None if _ANY in sources else networks)
+
+
+_ANY: Final = Word("*")
+_SECTIONS: Final = {"type": "a type such as AAAA, or *", "net": "an address, a network, or *"}
+
+
+def _before_asterisk(words: list[Word]) -> Iterable[Word]:
+    """The words up to an asterisk, which says all: CoreDNS reads no further either."""
+    for word in words:
+        yield word
+        if word == _ANY:
+            return
+
+
+def _type(line: Directive, word: Word) -> int:
+    """The number of a type; as in CoreDNS in capital letters, and only those that have a name."""
+    if word not in codes.TYPES:
+        hint = nearest(word, codes.TYPES)
+        raise line.error(f"unknown type {shown(word)}", word, expected=_SECTIONS["type"], hint=hint)
+    return codes.TYPES[word]

@@ -1,0 +1,193 @@
+"""Answer A, AAAA and PTR queries from a hosts file and from entries in the Corefile."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from corepy import codes
+from corepy import wire as w
+from corepy.errors import Position
+from corepy.fallthrough import Fallthrough
+from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugins.hosts.table import Table, count, parse, parse_address, parse_reverse, under_name
+from corepy.watched import WatchedFile
+from corepy.words import nearest, shown
+
+if TYPE_CHECKING:
+    from corepy.site import Site
+
+_RECORD_SIZE: Final = {codes.A: 16, codes.AAAA: 28}
+"""Octets of an encoded record whose owner is a pointer."""
+_record_size: Final = _RECORD_SIZE.get
+_OPTIONS: Final = ("fallthrough", "fallthrough_unsupported", "no_reverse", "reload", "ttl")
+
+
+@dataclass
+class Hosts(Plugin):
+    """Names in `zones` (keys), and in any zone the names of reverse mapping for their addresses."""
+
+    zones: tuple[bytes, ...]
+    path: Path = Path("/etc/hosts")
+    """Where the entries are; below `root` if relative."""
+    inline: bytes = b""
+    """Entries of the Corefile, in the form of a hosts file; they come after those of the file."""
+    ttl: int = 3600
+    """Seconds; 1 to 65,535."""
+    reload: float = 5.0
+    """Seconds between two looks whether the file has changed; 0 for none."""
+    reverse: bool = True
+    fallthrough: Fallthrough = field(default_factory=Fallthrough)
+    unsupported: bool = False
+    """Whether types other than A, AAAA and PTR fall through where names do."""
+    at: Position | None = field(default=None, compare=False)
+    """Where the Corefile names the file; None where it does not, and nobody minds if there is none."""
+    _tables: tuple[Table, ...] = field(default=(), init=False, compare=False, repr=False)
+    """That of the file, then that of the Corefile; what is empty is left out."""
+
+    @classmethod
+    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
+        """The plugin of a block, which may have one only."""
+        if len(directives) > 1:
+            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
+        return [cls.parse(directives[0])]
+
+    @classmethod
+    def parse(cls, directive: Directive) -> Self:
+        """Read `hosts [FILE [ZONES...]]` and its block, in which a line that is no option is an entry."""
+        file = directive.optional()
+        made = cls(directive.origins())
+        if file is not None:
+            made.path, made.at = Path(file), file.at
+        entries: list[str] = []
+        for line in directive.lines():
+            if line.name in _OPTIONS:
+                made._read(line)
+            elif made.fallthrough.zones:
+                what = f"unknown option {shown(line.name)} behind fallthrough"
+                raise line.error(what, line.name, f"one of {', '.join(_OPTIONS)}", nearest(line.name, _OPTIONS))
+            else:
+                entries.append(" ".join([line.name, *line.words()]))
+        if made.unsupported and not made.fallthrough.zones:
+            what = "fallthrough_unsupported stands without fallthrough"
+            raise directive.error(what, directive.closed, "fallthrough before the end of the block")
+        made.inline = "\n".join(entries).encode("utf-8", "surrogateescape")
+        return made
+
+    def _read(self, option: Directive) -> None:
+        match option.name:
+            case "fallthrough":
+                self.fallthrough = Fallthrough.parse(option)
+            case "fallthrough_unsupported":
+                self.unsupported = True
+            case "no_reverse":
+                self.reverse = False
+            case "reload":
+                self.reload = option.duration(minimum=0)
+            case _:
+                self.ttl = option.integer("a number of seconds", minimum=1, maximum=65535)
+
+    def configure(self, site: Site) -> None:
+        """Learn where relative paths begin."""
+        self.path = site.path(self.path)
+
+    async def start(self) -> None:
+        """Read the file, and watch it. Raises ConfigError where the Corefile names one that is out of reach."""
+        self._warn()
+        self._inline = self._parse(self.inline)
+        self._use(Table())
+        self._file = WatchedFile(self.path, self._parse, self._use)
+        with contextlib.suppress(OSError):  # there was a warning, and the file may come later
+            await self._file.read()
+        self._file.watch(self.clock, self.reload, self._complain)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._file.stop()
+
+    # --- answers ---
+
+    def serve(self, query: Query) -> Outcome:
+        """Answer what the tables have; say NODATA for other types of their names; let go of other zones."""
+        qtype, key = query.qtype, query.key
+        size = _record_size(qtype)
+        if size:
+            records = self._addresses(qtype, key)
+            if records:
+                return _answer(query, records, len(records) // size)
+        elif qtype == codes.PTR:
+            # Reverse mapping asks neither for zones nor for fallthrough (as CoreDNS).
+            records = self._pointers(key)
+            return _answer(query, records, count(records)) if records else self.next(query)
+        return self._without_answer(query, key)
+
+    def _without_answer(self, query: Query, key: bytes) -> Outcome:
+        if not any(w.is_subdomain(key, zone) for zone in self.zones):
+            return self.next(query)
+        falls = self.fallthrough.through(key)
+        if falls and self.unsupported and query.qtype not in _RECORD_SIZE:
+            return self.next(query)
+        if any(self._addresses(rtype, key) for rtype in _RECORD_SIZE):
+            return Reply.build(query, flags=w.AA)
+        # NXDOMAIN needs a SOA (RFC 2308 3), which a hosts file does not have: CoreDNS says SERVFAIL.
+        return self.next(query) if falls else Reply.failed(query)
+
+    def _addresses(self, rtype: int, key: bytes) -> bytes:
+        """The A or AAAA records of a name."""
+        tables = self._tables
+        if len(tables) == 1:   # nearly always, and then it should be quick
+            return tables[0].addresses(rtype, key)
+        return b"".join([table.addresses(rtype, key) for table in tables])
+
+    def _pointers(self, key: bytes) -> bytes:
+        """The PTR records of a name of reverse mapping."""
+        packed = parse_reverse(key)
+        return b"".join([table.pointers(packed) for table in self._tables]) if packed else b""
+
+    # --- the file ---
+
+    def _parse(self, text: bytes) -> Table:
+        return parse(text, self.zones, ttl=self.ttl, reverse=self.reverse)
+
+    def _use(self, table: Table) -> None:
+        """Answer from what the file has become, and from the Corefile."""
+        self._tables = tuple(each for each in (table, self._inline) if len(each))
+
+    def _warn(self) -> None:
+        """Say what may not be as intended: a file that is none, and lines of the Corefile that are no entries."""
+        for line in self.inline.split(b"\n") if self.inline else []:
+            word = line.split()[:1]
+            if word and not parse_address(word[0]):
+                text = word[0].decode("utf-8", "backslashreplace")
+                remark = f"{shown(text)} is neither an address nor an option: the line is left out"
+                self.log.warning(remark)
+        if self.at is None:
+            return
+        remark = ""
+        try:
+            if stat.S_ISDIR(self.path.stat().st_mode):
+                remark = f"{shown(str(self.path))} is a directory"
+        except FileNotFoundError:
+            remark = f"{shown(str(self.path))} does not exist"
+        except OSError as error:
+            what = f"cannot read {shown(str(self.path))}: {error.strerror}"
+            raise ConfigError(what, self.at, plugin=self.name) from error
+        if remark:
+            self.log.warning(remark)
+
+    def _complain(self, error: Exception) -> None:
+        """The file is out of reach for the moment: what was read last goes on to be served."""
+        remark = f"{self.path}: {error}"
+        self.log.debug(remark)
+
+
+def _answer(query: Query, records: bytes, number: int) -> Reply:
+    """The reply with these records, whose owner is in lower case whatever the question's case (as CoreDNS)."""
+    key = query.key
+    if not query.wire.startswith(key, 12):
+        records = under_name(records, key, query.qend)
+    return Reply.build(query, flags=w.AA, counts=(number, 0, 0), body=records)
