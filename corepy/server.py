@@ -7,6 +7,7 @@ ports pointed at it. So a bad Corefile, a port in use or a plugin that does not 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -118,7 +119,7 @@ class Server:
                     try:
                         port = kind(host, number, listener, self._clock, server=bind.server)
                     except OSError as error:
-                        if host == "::" and error.errno != _ADDRESS_IN_USE:
+                        if host == "::" and error.errno != errno.EADDRINUSE:
                             continue   # a machine without IPv6
                         raise
                     ports.append(port)
@@ -145,11 +146,8 @@ class Server:
                 log.error(f"plugin/{plugin.name}: {error!r} while it stopped")
 
 
-_ADDRESS_IN_USE: Final = 98
-
-
 def _reason(error: OSError) -> str:
-    return "address already in use" if error.errno == _ADDRESS_IN_USE else str(error.strerror or error).lower()
+    return "address already in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error).lower()
 
 
 def _all(ports: dict[Bind, list[Port]]) -> list[Port]:
