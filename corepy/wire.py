@@ -258,7 +258,7 @@ def opt_record(size: int, extended_rcode: int = 0, flags: int = 0, options: byte
 
 # --- what compression saves ------------------------------------------------------------------
 
-_NAMES_IN_DATA: Final = {
+NAMES_IN_DATA: Final = {
     codes.NS: (0, 1),
     3: (0, 1),
     4: (0, 1),
@@ -319,7 +319,7 @@ def size_uncompressed(wire: bytes) -> int:
             size += 10 + length
             if at > len(wire):
                 raise Malformed("record data cut short", codes.FORMERR)
-            if length and rtype in _NAMES_IN_DATA:
+            if length and rtype in NAMES_IN_DATA:
                 size += _saved_in_data(wire, rtype, at - length)
     except (IndexError, struct.error):
         raise Malformed("record cut short", codes.FORMERR) from None
@@ -328,7 +328,7 @@ def size_uncompressed(wire: bytes) -> int:
 
 def _saved_in_data(wire: bytes, rtype: int, at: int) -> int:
     """What compression saves in the data of one record."""
-    before, names = _NAMES_IN_DATA[rtype]
+    before, names = NAMES_IN_DATA[rtype]
     at += before
     saved = 0
     for _ in range(names):

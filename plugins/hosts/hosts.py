@@ -93,7 +93,7 @@ class Hosts(Plugin):
 
     def configure(self, site: Site) -> None:
         """Learn where relative paths begin."""
-        self.path = site.path(self.path)
+        self.path = site.path(str(self.path))
 
     async def start(self) -> None:
         """Read the file, and watch it. Raises ConfigError where the Corefile names one that is out of reach."""

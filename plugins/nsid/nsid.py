@@ -1,0 +1,60 @@
+"""Put the name server identifier into replies to queries that ask for it (RFC 5001)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from corepy import wire as w
+from corepy.errors import Malformed
+from corepy.plugin import Directive, Outcome, Plugin, Query, Reply, after
+
+_NSID: Final = 3
+
+
+def _host() -> bytes:
+    return os.uname().nodename.encode()
+
+
+@dataclass
+class Nsid(Plugin):
+    """`data` is what clients are told: any octets, the name of the machine if nothing else is asked for."""
+
+    data: bytes = field(default_factory=_host)
+
+    @classmethod
+    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
+        """The plugin of a block, which may have one only."""
+        if len(directives) > 1:
+            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
+        return [cls.parse(directives[0])]
+
+    @classmethod
+    def parse(cls, directive: Directive) -> Self:
+        """Read `nsid [DATA]`; several words are one text."""
+        words = directive.words()
+        return cls(" ".join(words).encode("utf-8", "surrogateescape")) if words else cls()
+
+    def serve(self, query: Query) -> Outcome:
+        """Pass the query on; what it brings as an NSID does not matter (RFC 5001 2.1)."""
+        edns = query.edns
+        if edns is None or not any(code == _NSID for code, _ in edns.options):
+            return self.next(query)
+        return after(self.next(query), self._tell)
+
+    def _tell(self, reply: Reply) -> Reply:
+        """The reply with our identifier, in place of one that came from upstream."""
+        if not reply.wire:
+            return reply
+        try:
+            opt = None if reply.plain else w.find_opt(reply.wire)
+            options = list(w.options(reply.wire, opt)) if opt else []
+        except Malformed:
+            return reply
+        if opt is None or all(code != _NSID for code, _ in options):
+            return reply.with_option(_NSID, self.data)
+        data = b"".join([w.option(code, self.data if code == _NSID else theirs) for code, theirs in options])
+        record = w.opt_record(opt.rclass, opt.ttl >> 24, opt.ttl & 0xFFFF, data)
+        return Reply(reply.wire[: opt.start] + record + reply.wire[opt.end :])
