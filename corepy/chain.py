@@ -11,17 +11,35 @@ from typing import NoReturn
 
 from corepy.errors import Failure
 from corepy.plugin import Plugin, Serve
-from corepy.query import Query
+from corepy.query import Outcome, Query
 
 
-def fold(plugins: Sequence[Plugin]) -> Serve | None:
-    """The chain of the plugins that serve, the first one first; None where there are none."""
+def fold(plugins: Sequence[Plugin], follow: Plugin | None = None) -> Serve | None:
+    """The chain of the plugins that serve, the first one first; None where there are none.
+
+    Behind the plugin `follow`, if there is one, each query notes the plugin it gets to (`Query.reached`). That costs
+    a call for each of them, so it is only done for a plugin that wants to know.
+    """
     serving = [plugin for plugin in plugins if plugin.serve is not None]
     serve: Serve | None = None
     for plugin in reversed(serving):
         plugin.next = serve or _end(plugin.name)
         serve = plugin.serve
+        if plugin is follow:
+            follow = None
+        elif follow is not None and serve is not None:
+            serve = _noted(plugin.name, serve)
     return serve
+
+
+def _noted(name: str, serve: Serve) -> Serve:
+    """The plugin, and before it a note that the query got there."""
+
+    def note(query: Query) -> Outcome:
+        query.reached[0] = name
+        return serve(query)
+
+    return note
 
 
 def _end(name: str) -> Serve:

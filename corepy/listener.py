@@ -15,6 +15,7 @@ from corepy.deferred import Deferred, settle
 from corepy.errors import Failure
 from corepy.finish import bad_version, finish
 from corepy.log import log
+from corepy.metrics import Counter
 from corepy.query import Outcome, Query, Reply
 from corepy.router import Router
 
@@ -45,6 +46,11 @@ class Door(Protocol):
         """What stands in front of a new connection."""
 
 
+Report = Callable[[Query, Reply], None]
+"""What hears of queries that no plugin has answered: refused before they got to one, or lost to a bug in one."""
+
+PANICS: Final = Counter("panics_total", "Queries that a bug in a plugin has failed.")
+
 _BUGS_SHOWN: Final = 100
 """Different places of which a traceback is logged; a bug that shows itself in more is beyond reading."""
 
@@ -53,7 +59,7 @@ class Listener:
     """One address and scheme, its zones, and the door in front of it.
 
     `routes` are zones (keys) and their chains; a chain of None is a block without plugins, which refuses.
-    `any_class` lets classes other than IN in.
+    `any_class` lets classes other than IN in. `report` hears of what no plugin answers.
     """
 
     def __init__(
@@ -63,11 +69,13 @@ class Listener:
         any_class: bool = False,
         timeouts: Timeouts,
         door: Door | None = None,
+        report: Report | None = None,
     ) -> None:
-        self._route = Router(routes).route
+        self._route = Router((zone, self._refused if serve is refuse else serve) for zone, serve in routes).route
         self._any_class = any_class
         self.timeouts = timeouts
         self.door = door
+        self._report = report
         self.pending = 0
         """Queries whose reply is still on its way."""
         self._bugs: set[tuple[str, int]] = set()
@@ -75,12 +83,12 @@ class Listener:
     def answer(self, query: Query) -> Reply | Deferred:
         """The outcome of one query; never raises. What is still on its way is counted in `pending`."""
         if query.qclass != codes.IN and not self._any_class:
-            return Reply.refused(query)
+            return self._refused(query)
         if query.edns is not None and query.edns.version:
             return bad_version(query)
         serve = self._route(query)
         if serve is None:
-            return Reply.refused(query)
+            return self._refused(query)
         try:
             outcome = serve(query)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the client gets a reply
@@ -96,6 +104,12 @@ class Listener:
             return finish(query, reply) if reply.wire else b""
         except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
             return finish(query, self._failed(query, error))
+
+    def _refused(self, query: Query) -> Reply:
+        reply = Reply.refused(query)
+        if self._report is not None:
+            self._report(query, reply)
+        return reply
 
     def _arrived(self, reply: Reply) -> Reply:
         self.pending -= 1
@@ -115,11 +129,13 @@ class Listener:
             self._bugs.add(place)
             log.error(f"a plugin failed on {query.name} {codes.type_name(query.qtype)}: {error!r}")
             log.lines("".join(traceback.format_exception(error)))
-        return Reply.failed(query)
+        PANICS.add()
+        reply = Reply.failed(query)
+        if self._report is not None:
+            self._report(query, reply)
+        return reply
 
 
 def refuse(query: Query) -> Reply:
     """The chain of a server block without plugins."""
     return Reply.refused(query)
-
-

@@ -14,7 +14,7 @@ that you were given is never changed: `reply.edit()` is a copy whose `record` ma
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepy.address import Address
@@ -49,6 +49,11 @@ class Plugin:
     serve: ClassVar[Callable[..., Outcome] | None] = None
     """`def serve(self, query: Query) -> Outcome`; without it the plugin is not in the chain."""
 
+    metadata: ClassVar[Callable[..., Mapping[str, str | Callable[[], str]]] | None] = None
+    """`def metadata(self, query: Query) -> Mapping[str, str | Callable[[], str]]`: what is known of a query before it
+    is served, under labels `PLUGIN/NAME`; asked by the `metadata` plugin. What only shows later, a plugin puts into
+    `query.metadata`, where that is not None. A function is called when somebody wants its value."""
+
     @classmethod
     def parse(cls, directive: Directive) -> Self:
         """The plugin that one directive describes. The directive's readers raise ConfigError; what is not read, is too.
@@ -71,6 +76,12 @@ class Plugin:
 
     def start(self) -> Awaitable[None] | None:
         """Sockets are bound, queries come next. May be async; an exception keeps the server from starting."""
+
+    def leave(self) -> Awaitable[None] | None:
+        """The process is going to end, and waits for all plugins that leave; queries are still answered. May be async.
+
+        `stop()` comes afterwards, when they are not. A reload only calls `stop()`.
+        """
 
     def stop(self) -> Awaitable[None] | None:
         """The last query is answered, or a new configuration has taken over. May be async."""

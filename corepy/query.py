@@ -8,7 +8,7 @@ makes the other when asked. This module is one of the few that know `dnslib`, an
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from corepy import codes
@@ -34,6 +34,13 @@ _QUESTION_AND_ONE: Final = b"\0\1\0\0\0\0\0\1"
 _OPT: Final = b"\0" + codes.OPT.to_bytes(2, "big")
 _opt = struct.Struct("!3xHxBHH").unpack_from
 """Size, version, flags and length of the options of an OPT record (RFC 6891 6.1.2, 6.1.3)."""
+
+_NOBODY: Final = [""]
+"""Where plugins are noted when nobody wants to know."""
+
+
+_SOCKADDR_IN: Final = 16
+"""Octets of an IPv4 socket address; IPv6 takes 28."""
 
 
 class Endpoint:
@@ -99,8 +106,15 @@ class Query:
     flags: int
     qend: int
     edns: Edns | None
+    metadata: dict[str, str | Callable[[], str]] | None
+    """What plugins tell about the query under labels `PLUGIN/NAME`; None where nobody wants to know."""
+    reached: list[str]
+    """The plugin that the query got to last, in a list of one which is for who wants to know (`Site.follow`)."""
 
-    __slots__ = ("_client", "_key", "_local", "_record", "edns", "endpoint", "flags", "qclass", "qend", "qtype", "wire")
+    __slots__ = (
+        "_client", "_key", "_local", "_record", "edns", "endpoint", "flags", "metadata", "qclass", "qend", "qtype",
+        "reached", "wire",
+    )  # fmt: skip
 
     def __init__(
         self, wire: bytes, endpoint: Endpoint, client: bytes | Address, local: bytes | Address = b""
@@ -130,6 +144,8 @@ class Query:
         self._local = local
         self._key: bytes | None = None
         self._record: Any = None
+        self.metadata = None
+        self.reached = _NOBODY
         self.edns = self._read_records(counts) if counts != _QUESTION_ALONE else None
 
     def _read_records(self, counts: bytes) -> Edns | None:
@@ -189,6 +205,12 @@ class Query:
         return client  # type: ignore[return-value]  # the branch above left an Address
 
     @property
+    def ipv6(self) -> bool:
+        """Whether the client's address is of IPv6; looked at where it lies."""
+        client = self._client
+        return len(client) > _SOCKADDR_IN if isinstance(client, bytes) else client.family == 6
+
+    @property
     def local(self) -> Address:
         """Our own address, the one that was asked."""
         local = self._local
@@ -221,7 +243,9 @@ class Query:
         The query itself is never changed, so that who asked still gets the reply to what was asked. Raises Malformed
         where the octets are no query.
         """
-        return Query(wire, self.endpoint, self._client, self._local)
+        other = Query(wire, self.endpoint, self._client, self._local)
+        other.metadata, other.reached = self.metadata, self.reached
+        return other
 
     def __repr__(self) -> str:
         return f"<Query {self.name} {codes.type_name(self.qtype)} from {self.client}>"

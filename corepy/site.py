@@ -22,7 +22,7 @@ from corepy.clock import SYSTEM, Clock
 from corepy.directive import Directive, unknown_directive
 from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.keys import Key, parse_keys
-from corepy.listener import Door, Listener, refuse
+from corepy.listener import Door, Listener, Report, refuse
 from corepy.log import Log
 
 if TYPE_CHECKING:
@@ -62,8 +62,21 @@ class Site:
     plugins: list[Plugin] = field(default_factory=list)
     """In the order of the chain, those included that do not serve."""
     chain: Serve | None = None
+    follow: Plugin | None = None
+    """A plugin that wants to know which one behind it a query got to (`Query.reached`)."""
+    report: Report | None = None
+    """Hears of queries that get to no plugin, on all listeners of the configuration."""
+    view: str = ""
+    """The name of the view that the block is for; a label of metrics."""
+    blocks: list[Site] = field(default_factory=list, repr=False, compare=False)
+    """All server blocks of the configuration, this one included, in the order of the Corefile."""
 
-    def path(self, name: str) -> Path:
+    @staticmethod
+    def server(key: Key, host: str = "") -> str:
+        """How metrics and logs name the listener for one of the keys on one of the hosts, as `Endpoint.server` is."""
+        return Bind(key.scheme, host, key.port).server
+
+    def path(self, name: str | Path) -> Path:
         """The file that a Corefile names: below `root` unless the name is absolute. Looks at no file system."""
         return Path(self.root, name)
 
@@ -129,12 +142,15 @@ def _preferred(zone: str) -> bool:
 def build(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) -> Configuration:
     """The configuration of a Corefile; opens nothing. Raises ConfigErrors with all that is wrong."""
     errors: list[ConfigError] = []
-    sites = [_site(block, default_port, clock, errors) for block in corefile.blocks]
+    sites: list[Site] = []
+    for block in corefile.blocks:
+        _site(block, default_port, clock, errors, sites)
     groups = _group(sites, errors)
     if errors:
         raise ConfigErrors(_in_order(errors, corefile.files))
     zones = {bind: [zone for zone, _ in routes] for bind, routes in groups.items()}
-    return Configuration(sites, {bind: _listener(routes) for bind, routes in groups.items()}, zones)
+    report = next((site.report for site in sites if site.report), None)
+    return Configuration(sites, {bind: _listener(routes, report) for bind, routes in groups.items()}, zones)
 
 
 def _in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
@@ -147,9 +163,12 @@ def _in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
     return sorted(errors, key=place)
 
 
-def _site(block: ServerBlock, default_port: int, clock: Clock, errors: list[ConfigError]) -> Site:
-    """A server block with its plugins and chain; what is wrong with it joins `errors`."""
-    site = Site([])
+def _site(
+    block: ServerBlock, default_port: int, clock: Clock, errors: list[ConfigError], sites: list[Site]
+) -> None:
+    """A server block with its plugins and chain joins `sites`; what is wrong with it joins `errors`."""
+    site = Site([], blocks=sites)
+    sites.append(site)
     try:
         site.keys = parse_keys(block.keys, default_port)
     except ConfigErrors as found:
@@ -168,8 +187,7 @@ def _site(block: ServerBlock, default_port: int, clock: Clock, errors: list[Conf
             site.plugins += _plugins(name, by_name[name], site, clock)
         except ConfigError as error:
             errors.append(error.locate(by_name[name][0].at, name))
-    site.chain = fold(site.plugins)
-    return site
+    site.chain = fold(site.plugins, site.follow)
 
 
 def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -> list[Plugin]:
@@ -219,7 +237,7 @@ def _clash(key: Key, host: str, taken: dict[str, Key]) -> ConfigError | None:
     return None
 
 
-def _listener(routes: _Routes) -> Listener:
+def _listener(routes: _Routes, report: Report | None) -> Listener:
     """The listener for the sites that share an address; of what several of them shape, the last one counts."""
     door, timeouts = None, DEFAULT_TIMEOUTS
     any_class = False
@@ -229,5 +247,5 @@ def _listener(routes: _Routes) -> Listener:
         any_class |= any(plugin.any_class for plugin in site.plugins)
     return Listener(
         [(zone, site.chain or refuse) for zone, site in routes],
-        any_class=any_class, timeouts=timeouts, door=door() if door else None,
+        any_class=any_class, timeouts=timeouts, door=door() if door else None, report=report,
     )  # fmt: skip

@@ -1,0 +1,320 @@
+"""Small HTTP endpoints for people and programs that watch the server: health, readiness, metrics, profiles.
+
+    lease = await listen("127.0.0.1", 8080, {"/health": handler}, clock)
+
+Whoever names the same address shares its sockets, and of several handlers for one path the newest answers. So a new
+configuration takes an address over from the old one while both are alive, and no probe is ever refused in between.
+
+HTTP/1.1 as far as such clients speak it (RFC 9112): any method, bodies are read and dropped, connections are kept.
+A client gets a status for whatever it sends, or is closed; it never causes a line in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import traceback
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from corepy.httpmessage import MAX_BODY, MAX_HEAD, BadRequest, Request, Response, encode, error, parse
+from corepy.log import log
+from corepy.stream import listen as listening_socket
+
+if TYPE_CHECKING:
+    from corepy.clock import Clock, Timer
+
+TIMEOUT: Final = 5.0
+"""Seconds for a request, for the silence before the next one, and for taking a reply; CoreDNS's figures."""
+_PAUSE: Final = 0.25
+"""Seconds until clients are taken again where the process has no descriptors left."""
+MAX_CONNECTIONS: Final = 100
+"""Connections of one address: monitoring has a few, and this many cannot take the descriptors that queries need."""
+
+Handler = Callable[[Request], "Response | Awaitable[Response]"]
+
+
+class Lease:
+    """A share in an endpoint; close it to take one's paths away, and the sockets with the last share."""
+
+    def __init__(self, endpoint: _Endpoint, routes: Mapping[str, Handler]) -> None:
+        self._endpoint = endpoint
+        self.routes = routes
+        self.port: int = endpoint.port
+        """The port, which is of interest where any that is free was asked for."""
+
+    def close(self) -> None:
+        """Give it back; harmless when that was done. Replies that are being made are still sent."""
+        self._endpoint.give_back(self)
+
+
+async def listen(host: str, port: int, routes: Mapping[str, Handler], clock: Clock) -> Lease:
+    """Answer these paths at an address; no host stands for all addresses, a name for the first of its own.
+
+    Raises OSError where the address cannot be had, or a name has none.
+    """
+    hosts = [host] if host else ["0.0.0.0", "::"]
+    loop = asyncio.get_running_loop()
+    known = _endpoints.setdefault(loop, {})
+    if (host, port) not in known and host:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # "localhost" is 127.0.0.1 for those who have always asked it there, as in CoreDNS.
+        hosts = [str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])]
+    if (host, port) not in known:
+        known[host, port] = _Endpoint(hosts, port, clock, partial(known.pop, (host, port), None))
+    return known[host, port].share(routes)
+
+
+_endpoints: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], _Endpoint]] = WeakKeyDictionary()
+"""What is open, by the address as it was asked for."""
+
+
+class _Endpoint:
+    """The listening sockets of one address, its connections, and who has a share in it."""
+
+    def __init__(self, hosts: list[str], port: int, clock: Clock, gone: Callable[[], object]) -> None:
+        self.clock = clock
+        self._gone = gone
+        self._loop = asyncio.get_running_loop()
+        self._leases: list[Lease] = []
+        self._connections: OrderedDict[_Connection, None] = OrderedDict()
+        self._accepting: set[asyncio.Task[None]] = set()
+        self._sockets: list[socket.socket] = []
+        self.port = port
+        try:
+            for host in hosts:
+                self._open(host)
+        except OSError:
+            self._close_sockets()
+            raise
+        for sock in self._sockets:
+            self._watch(sock)
+
+    def _open(self, host: str) -> None:
+        try:
+            self._sockets.append(listening_socket(host, self.port))
+        except OSError as reason:
+            if host != "::" or reason.errno == errno.EADDRINUSE:   # else a machine without IPv6
+                raise
+        self.port = self._sockets[0].getsockname()[1]
+
+    # --- shares ---
+
+    def share(self, routes: Mapping[str, Handler]) -> Lease:
+        """One more who answers here."""
+        lease = Lease(self, routes)
+        self._leases.append(lease)
+        return lease
+
+    def give_back(self, lease: Lease) -> None:
+        """One less; the last one closes the door."""
+        if lease not in self._leases:
+            return
+        self._leases.remove(lease)
+        if not self._leases:
+            self._gone()
+            self._close_sockets()
+            for connection in list(self._connections):
+                connection.finish()
+
+    def handler(self, path: str) -> Handler | None:
+        """Who answers a path."""
+        return next((lease.routes[path] for lease in reversed(self._leases) if path in lease.routes), None)
+
+    @property
+    def closing(self) -> bool:
+        """Whether no connection is kept any more."""
+        return not self._leases
+
+    # --- connections ---
+
+    def _watch(self, sock: socket.socket) -> None:
+        if sock in self._sockets:
+            self._loop.add_reader(sock, self._accept, sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        """Take a client that is waiting; the loop calls again for the next one."""
+        try:
+            client, _ = sock.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError:   # out of descriptors or memory, which queries need more: try again in a while
+            self._loop.remove_reader(sock)
+            self.clock.later(_PAUSE, partial(self._watch, sock))
+            return
+        client.setblocking(False)
+        if len(self._connections) + len(self._accepting) >= MAX_CONNECTIONS and self._connections:
+            next(iter(self._connections)).abort()
+        task = self._loop.create_task(self._admit(client))
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
+
+    async def _admit(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(partial(_Connection, self), client)
+        except OSError:   # gone before it was there
+            client.close()
+
+    def active(self, connection: _Connection) -> None:
+        """It is there, or has asked something: others are closed before it is."""
+        self._connections[connection] = None
+        self._connections.move_to_end(connection)
+
+    def closed(self, connection: _Connection) -> None:
+        """It is gone."""
+        self._connections.pop(connection, None)
+
+    def _close_sockets(self) -> None:
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+            sock.close()
+        self._sockets.clear()
+
+
+class _Connection(asyncio.Protocol):
+    """One client: a request, its reply, and the next request."""
+
+    def __init__(self, endpoint: _Endpoint) -> None:
+        self._endpoint = endpoint
+        self._buffer = b""
+        self._busy = False   # a reply is being made
+        self._keep = True
+        self._timer: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # --- asyncio.Protocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream server makes these
+        self._endpoint.active(self)
+        self._wait()
+        if self._endpoint.closing:   # it came in the moment that the endpoint was closed
+            self.finish()
+
+    def data_received(self, data: bytes) -> None:
+        """Part of a request, or several."""
+        self._buffer += data
+        if not self._busy:
+            self._next()
+        elif len(self._buffer) > MAX_HEAD + MAX_BODY:
+            self._transport.pause_reading()   # what it asks behind a reply in the making can wait
+
+    def eof_received(self) -> bool:
+        """The client asks nothing more; what it has asked is still answered."""
+        self._keep = False
+        return self._busy
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The connection is gone, and with it any interest in its reply."""
+        self._endpoint.closed(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    # --- a request's way ---
+
+    def _next(self) -> None:
+        """Answer the requests that are complete."""
+        while not self._busy and not self._transport.is_closing():
+            try:
+                parsed = parse(self._buffer)
+            except BadRequest as bad:
+                self._keep = False
+                self._send("GET", error(bad.status))
+                return
+            if parsed is None or len(self._buffer) < parsed.end:
+                return
+            self._buffer = self._buffer[parsed.end :]
+            self._keep = self._keep and parsed.keep
+            self._endpoint.active(self)
+            self._answer(parsed.request)
+
+    def _answer(self, request: Request) -> None:
+        handler = self._endpoint.handler(request.path)
+        outcome = error(404) if handler is None else _ask(handler, request)
+        if isinstance(outcome, Response):
+            self._send(request.method, outcome)
+            return
+        self._busy = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._answer_late(request, outcome))
+
+    async def _answer_late(self, request: Request, outcome: Awaitable[Response]) -> None:
+        try:
+            response = await outcome
+        except Exception as reason:  # noqa: BLE001 - a handler's bug is no reason to stop
+            response = _failed(request, reason)
+        self._busy, self._task = False, None
+        self._send(request.method, response)
+        self._transport.resume_reading()
+        self._next()
+
+    def _send(self, method: str, response: Response) -> None:
+        """Write a response; the connection lives on if both sides want it to."""
+        keep = self._keep and not self._endpoint.closing
+        self._transport.write(encode(method, response, keep=keep))
+        self._wait()
+        if not keep:
+            self._transport.close()
+
+    def _wait(self) -> None:
+        """From now on the client has its time, to ask or to read."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._endpoint.clock.later(TIMEOUT, self.abort)
+
+    def finish(self) -> None:
+        """Close it, after the reply that is being made."""
+        self._keep = False
+        if not self._busy:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self._endpoint.closed(self)
+        self._transport.abort()
+
+
+def _ask(handler: Handler, request: Request) -> Response | Awaitable[Response]:
+    try:
+        return handler(request)
+    except Exception as reason:  # noqa: BLE001 - a handler's bug is no reason to stop
+        return _failed(request, reason)
+
+
+_bugs: Final[set[str]] = set()
+"""Paths whose handler has failed: its traceback is logged once."""
+
+
+def _failed(request: Request, reason: Exception) -> Response:
+    if request.path not in _bugs:   # as many as there are handlers: others are 404
+        _bugs.add(request.path)
+        log.error(f"the endpoint {request.path} failed: {reason!r}")
+        log.lines("".join(traceback.format_exception(reason)))
+    return error(500)
+
+
+# --- the other side ---
+
+
+async def get(host: str, port: int, path: str) -> int:
+    """The status that an endpoint of this machine answers with. Raises OSError where it does not answer."""
+    reader, writer = await asyncio.open_connection(host or "127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        words = (await reader.readline()).split()
+    finally:
+        writer.close()
+    if len(words) < 2 or not words[1].isdigit():
+        raise ConnectionError("no HTTP response")
+    return int(words[1])
+
+
+__all__ = ["Handler", "Lease", "Request", "Response", "error", "get", "listen"]
