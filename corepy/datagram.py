@@ -52,8 +52,11 @@ _CONTROL: Final = 64
 _CMSG: Final = struct.Struct("@Qii")
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """A bound, non-blocking UDP socket; `host` an address, "0.0.0.0" or "::" for all of its family."""
+def bind(host: str, port: int) -> socket.socket:
+    """A bound, non-blocking UDP socket; `host` an address, "0.0.0.0" or "::" for all of its family.
+
+    Raises OSError where it cannot be bound.
+    """
     info = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE)[0]
     sock = socket.socket(info[0], socket.SOCK_DGRAM)
     try:
@@ -78,11 +81,12 @@ def _bind(host: str, port: int) -> socket.socket:
 class DatagramSocket:
     """What both kinds have in common: the bound socket, the outbox, and the count of what could not be sent."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.socket = _bind(host, port)
-        self.family = _V4 if self.socket.family == socket.AF_INET else _V6
+    def __init__(self, bound: socket.socket) -> None:
+        self.socket = bound
+        self.family = _V4 if bound.family == socket.AF_INET else _V6
+        host, port = bound.getsockname()[:2]
         self.wildcard = host in ("0.0.0.0", "::")
-        self.address = Address.of(*self.socket.getsockname()[:2])
+        self.address = Address.of(host, port)
         self.unsent = 0
         """Replies that the kernel did not take."""
         self._outbox: list[Datagram] = []
@@ -180,8 +184,8 @@ class BatchSocket(DatagramSocket):
 
     _shared: ClassVar[dict[tuple[_Family, int, bool], _Slots]] = {}
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
+    def __init__(self, bound: socket.socket) -> None:
+        super().__init__(bound)
         family = self.family
         size = _CMSG.size + 8 * ((family.control - _CMSG.size + 7) // 8) if self.wildcard else 0
         self._in = self._slots(family, _CONTROL, inbound=True)
@@ -267,9 +271,9 @@ _recvmmsg = _system_call("recvmmsg", ctypes.c_void_p)
 _sendmmsg = _system_call("sendmmsg")
 
 
-def open_datagram(host: str, port: int) -> DatagramSocket:
-    """A UDP socket of the best kind that this machine has. Raises OSError where it cannot be bound."""
-    return (BatchSocket if _recvmmsg and _sendmmsg else SingleSocket)(host, port)
+def open_datagram(bound: socket.socket) -> DatagramSocket:
+    """The best kind that this machine has, around a socket that `bind` has made."""
+    return (BatchSocket if _recvmmsg and _sendmmsg else SingleSocket)(bound)
 
 
-__all__ = ["BATCH", "BatchSocket", "Datagram", "DatagramSocket", "SingleSocket", "open_datagram"]
+__all__ = ["BATCH", "BatchSocket", "Datagram", "DatagramSocket", "SingleSocket", "bind", "open_datagram"]

@@ -149,6 +149,14 @@ class Sessions:
         table[peer] = client, now
         table.move_to_end(peer)
 
+    def adopt(self, old: Sessions) -> None:
+        """Go on with the sessions and counters of a table that is no longer used, under our own TTL and capacity."""
+        self._table = old._table
+        self.opened, self.hits, self.evicted, self.expired = old.opened, old.hits, old.evicted, old.expired
+        while len(self._table) > self.capacity:
+            self._table.popitem(last=False)
+            self.evicted += 1
+
     def sweep(self, now: float) -> None:
         """Forget what has expired, for an exact `len()`; nothing else needs it."""
         table = self._table
@@ -194,6 +202,11 @@ class Drops:
         more = f" ({self._left_out} more left out before)" if self._left_out else ""
         self._left_out = 0
         self._report(f"{what} from {peer}: {reason}{more}")
+
+    def adopt(self, old: Drops) -> None:
+        """Go on with the counts of drops that are no longer added to, and remember who was told of."""
+        self.counts.update(old.counts)
+        self._told, self._left_out = old._told, old._left_out
 
     def _may_tell(self, source: bytes, now: float) -> bool:
         told = self._told
@@ -252,6 +265,16 @@ class Door:
         if client is not None and self.sessions is not None:
             self.sessions.put(peer, client, now)
         return (payload, client) if payload else None
+
+    def adopt(self, old: object) -> None:
+        """Take over from the door that stood here before a reload: its sessions hold, under the new rules.
+
+        A door without sessions forgets them, and a peer that is no longer believed has its own address again.
+        """
+        if isinstance(old, Door):
+            self.drops.adopt(old.drops)
+            if self.sessions is not None and old.sessions is not None:
+                self.sessions.adopt(old.sessions)
 
     def stream(self) -> StreamDoor:
         """What stands in front of one new connection."""

@@ -45,6 +45,9 @@ class Door(Protocol):
     def stream(self) -> StreamDoor:
         """What stands in front of a new connection."""
 
+    def adopt(self, old: object) -> None:
+        """Take over what the door of the last generation remembers; it is used no more."""
+
 
 Report = Callable[[Query, Reply], None]
 """What hears of queries that no plugin has answered: refused before they got to one, or lost to a bug in one."""

@@ -83,6 +83,14 @@ class Plugin:
         `stop()` comes afterwards, when they are not. A reload only calls `stop()`.
         """
 
+    def adopt(self, old: Self) -> None:
+        """Take over what is worth keeping from the plugin that stood here before a reload: caches, sockets, health.
+
+        Called after `start()`, before the first query, and only where an address and zone of this server block had
+        the same directive before; where nothing did, or the reload fails, never. `old` may still have queries on
+        their way, and its `stop()` comes later: it must not close what was taken over. Must not wait.
+        """
+
     def stop(self) -> Awaitable[None] | None:
         """The last query is answered, or a new configuration has taken over. May be async."""
 

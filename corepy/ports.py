@@ -19,7 +19,7 @@ from corepy.datagram import DatagramSocket, open_datagram
 from corepy.errors import Malformed
 from corepy.finish import error_reply
 from corepy.query import Endpoint, Query, Reply
-from corepy.stream import Connection, listen
+from corepy.stream import Connection
 
 if TYPE_CHECKING:
     from corepy.clock import Clock, Timer
@@ -56,8 +56,8 @@ def take_descriptors() -> None:
 class DatagramPort:
     """A UDP socket and the listener behind it."""
 
-    def __init__(self, host: str, port: int, listener: Listener, clock: Clock, *, server: str) -> None:
-        self._socket: DatagramSocket = open_datagram(host, port)
+    def __init__(self, bound: socket.socket, listener: Listener, clock: Clock, *, server: str) -> None:
+        self._socket: DatagramSocket = open_datagram(bound)
         self.address: Address = self._socket.address
         local = b"" if self._socket.wildcard else self.address.packed
         self.endpoint = Endpoint("udp", server, self.address.port, local)
@@ -144,8 +144,8 @@ class StreamPort:
     open_connections = 0
     """In the whole process, as descriptors are."""
 
-    def __init__(self, host: str, port: int, listener: Listener, clock: Clock, *, server: str) -> None:
-        self._socket = listen(host, port)
+    def __init__(self, listening: socket.socket, listener: Listener, clock: Clock, *, server: str) -> None:
+        self._socket = listening
         name = self._socket.getsockname()
         self.address = Address.of(*name[:2])
         self.endpoint = Endpoint("tcp", server, self.address.port)
@@ -257,3 +257,9 @@ class StreamPort:
 
 
 Port = DatagramPort | StreamPort
+
+
+def open_port(bound: socket.socket, listener: Listener, clock: Clock, *, server: str) -> Port:
+    """The port for a bound socket, of its kind."""
+    kind = DatagramPort if bound.type == socket.SOCK_DGRAM else StreamPort
+    return kind(bound, listener, clock, server=server)

@@ -1,31 +1,44 @@
-"""The server: opens ports for a configuration, swaps configurations under them, and shuts down without loss.
+"""The server: serves a configuration, puts another one in its place, and shuts down without loss.
 
-A configuration is built and its plugins started beside the running one; only when nothing can fail any more are the
-ports pointed at it. So a bad Corefile, a port in use or a plugin that does not start leaves the old one serving.
+A reload has two phases. `prepare` binds what is new and starts the new plugins beside the old ones: whatever is wrong
+shows there, and then the old configuration goes on as if nothing had been. `commit` cannot fail: between two datagrams
+the ports are pointed at the new generation, which takes over from the old one what it still wants (`succession`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from corepy.clock import SYSTEM, Clock
 from corepy.errors import ConfigError
 from corepy.log import Log, log
-from corepy.ports import DatagramPort, Port, StreamPort
+from corepy.ports import Port, open_port
+from corepy.sockets import close_all, open_sockets
+from corepy.succession import hand_over
 
 if TYPE_CHECKING:
-    from corepy.listener import Listener
     from corepy.plugin import Plugin
     from corepy.site import Bind, Configuration
 
 GRACE: Final = 5.0
 """Seconds that queries on their way get when a configuration ends; CoreDNS's figure, and forward's time limit."""
-_TRIES: Final = 20
-"""Attempts to find one number that is free for UDP and TCP, IPv4 and IPv6, when any port will do."""
+
+Sockets = Mapping["Bind", Sequence[socket.socket]]
+"""Bound sockets by what they were opened for."""
+
+
+@dataclass
+class Prepared:
+    """A configuration that is ready to serve: commit it or abandon it."""
+
+    configuration: Configuration
+    opened: dict[Bind, list[Port]] = field(default_factory=dict)
+    """Ports that the running configuration does not have."""
+    started: list[Plugin] = field(default_factory=list)
 
 
 class Server:
@@ -41,32 +54,46 @@ class Server:
 
         Raises ConfigError where a port cannot be bound or a plugin does not start; nothing has changed then.
         """
-        opened: dict[Bind, list[Port]] = {}
-        started: list[Plugin] = []
+        await self.commit(await self.prepare(configuration))
+
+    async def prepare(self, configuration: Configuration, sockets: Sockets | None = None) -> Prepared:
+        """Make a configuration ready; the running one is not touched.
+
+        New sockets are opened, or taken from `sockets` where they are given. Raises ConfigError as `start` does.
+        """
+        prepared = Prepared(configuration)
         try:
-            for bind, listener in configuration.listeners.items():
+            for bind in configuration.listeners:
                 if bind not in self._ports:
-                    opened[bind] = self._open(bind, listener)
+                    prepared.opened[bind] = self._open(bind, configuration, sockets)
             for plugin in configuration.plugins:
-                started.append(plugin)
+                prepared.started.append(plugin)
                 await _start(plugin)
         except BaseException:
-            for port in _all(opened):
-                port.close()
-            await self._stop_plugins(started)
+            await self.abandon(prepared)
             raise
-        await self._switch(configuration, opened)
+        return prepared
 
-    async def _switch(self, configuration: Configuration, opened: dict[Bind, list[Port]]) -> None:
+    async def abandon(self, prepared: Prepared) -> None:
+        """Give back what was made ready; the running configuration stays."""
+        for port in _all(prepared.opened):
+            port.close()
+        await self._stop_plugins(prepared.started)
+
+    async def commit(self, prepared: Prepared) -> None:
+        """Serve what was made ready, at once; returns when the old configuration has answered its last query."""
+        configuration = prepared.configuration
         old, self.configuration = self.configuration, configuration
         Log.debugging = configuration.debug
+        if old is not None:
+            hand_over(old, configuration)
         left = {bind: ports for bind, ports in self._ports.items() if bind not in configuration.listeners}
         kept = {bind: ports for bind, ports in self._ports.items() if bind in configuration.listeners}
         for bind, ports in kept.items():
             for port in ports:
                 port.listener = configuration.listeners[bind]
-        self._ports = {**kept, **opened}
-        for port in _all(opened):
+        self._ports = {**kept, **prepared.opened}
+        for port in _all(prepared.opened):
             port.serve()
         if old is not None:
             await self._end(old, _all(left))
@@ -99,36 +126,15 @@ class Server:
         """The open ports of one of the configuration's binds."""
         return self._ports[bind]
 
-    def _open(self, bind: Bind, listener: Listener) -> list[Port]:
-        """UDP and TCP ports for one address, or for all addresses of both families."""
-        hosts = [bind.host] if bind.host else ["0.0.0.0", "::"] if socket.has_ipv6 else ["0.0.0.0"]
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return self._open_all(hosts, bind, listener)
-            except OSError as error:
-                if bind.port or attempt == _TRIES:
-                    raise ConfigError(f"cannot listen on {bind}: {_reason(error)}", bind.at) from error
-        raise AssertionError  # the last attempt returns or raises
-
-    def _open_all(self, hosts: list[str], bind: Bind, listener: Listener) -> list[Port]:
-        ports: list[Port] = []
-        number = bind.port
+    def _open(self, bind: Bind, configuration: Configuration, sockets: Sockets | None) -> list[Port]:
+        """The ports for one address; whatever goes wrong, the sockets are closed."""
+        bound = list(sockets[bind]) if sockets is not None else open_sockets(bind)[0]
         try:
-            for host in hosts:
-                for kind in (DatagramPort, StreamPort):
-                    try:
-                        port = kind(host, number, listener, self._clock, server=bind.server)
-                    except OSError as error:
-                        if host == "::" and error.errno != errno.EADDRINUSE:
-                            continue   # a machine without IPv6
-                        raise
-                    ports.append(port)
-                    number = port.address.port
-        except OSError:
-            for port in ports:
-                port.close()
+            listener = configuration.listeners[bind]
+            return [open_port(sock, listener, self._clock, server=bind.server) for sock in bound]
+        except BaseException:
+            close_all(bound)
             raise
-        return ports
 
     async def _settled(self, configuration: Configuration, ports: list[Port]) -> None:
         """Wait until the queries of a configuration are answered and sent, GRACE seconds at the most."""
@@ -144,10 +150,6 @@ class Server:
                 await _maybe(plugin.stop())
             except Exception as error:  # noqa: BLE001 - the others have to be stopped all the same
                 log.error(f"plugin/{plugin.name}: {error!r} while it stopped")
-
-
-def _reason(error: OSError) -> str:
-    return "address already in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error).lower()
 
 
 def _all(ports: dict[Bind, list[Port]]) -> list[Port]:

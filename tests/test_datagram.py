@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from corepy.address import Address
-from corepy.datagram import BATCH, BatchSocket, Datagram, DatagramSocket, SingleSocket, open_datagram
+from corepy.datagram import BATCH, BatchSocket, Datagram, DatagramSocket, SingleSocket, bind, open_datagram
 from corepy.testing import Client
 
 Open = Callable[[str], DatagramSocket]
@@ -23,7 +23,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
     sockets: list[DatagramSocket] = []
 
     def start(host: str) -> DatagramSocket:
-        sockets.append(request.param(host, 0))
+        sockets.append(request.param(bind(host, 0)))
         return sockets[-1]
 
     yield start
@@ -183,7 +183,7 @@ def test_close_gives_the_port_back(opened: Open) -> None:
 
 def test_one_address_of_a_port_and_the_rest(opened: Open) -> None:
     every = opened("0.0.0.0")
-    one = type(every)("127.0.0.1", every.address.port)
+    one = type(every)(bind("127.0.0.1", every.address.port))
     assert one.address.port == every.address.port
     one.close()
 
@@ -201,6 +201,6 @@ def test_what_is_no_address_cannot_be_bound(opened: Open) -> None:
 
 
 def test_the_best_kind_is_chosen() -> None:
-    chosen = open_datagram("127.0.0.1", 0)
+    chosen = open_datagram(bind("127.0.0.1", 0))
     assert isinstance(chosen, BatchSocket)
     chosen.close()

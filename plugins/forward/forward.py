@@ -72,6 +72,8 @@ class Forward(Plugin):
     upstreams: Sequence[Watched] = field(default=(), init=False)
     concurrent: int = field(default=0, init=False)
     """Queries on their way."""
+    _watched: dict[Target, Watched] = field(default_factory=dict, init=False)
+    """The upstreams by what they are; ours to close."""
     _asked: dict[bytes, Asked] = field(default_factory=dict, init=False)
     """Those of them that an equal query may join."""
 
@@ -119,9 +121,10 @@ class Forward(Plugin):
         return [Target(Address(one.packed, host.port, one.scope), host.kind, host.server_name) for one in addresses]
 
     def _open(self, targets: Iterable[Target]) -> None:
-        self.upstreams = [
-            Watched(connect(target, self.options, self.clock), self.health, self.clock) for target in targets
-        ]
+        self._watched = {
+            target: Watched(connect(target, self.options, self.clock), self.health, self.clock) for target in targets
+        }
+        self.upstreams = list(self._watched.values())
         attempts = self.max_connect_attempts
         self.attempts = 2 * len(self.upstreams) if attempts is None else attempts
         self.looks_at_replies = bool(self.prefer_udp or self.failover or self.next_rcodes or self.next_on_nodata)
@@ -129,9 +132,18 @@ class Forward(Plugin):
         self.now = self.clock.now
         self._everything = self.zone == b"\0" and not self.excepted
 
+    def adopt(self, old: Self) -> None:
+        """Go on with the upstreams that are the same: with their sockets, and what is known of their health."""
+        if (old.options, old.health) != (self.options, self.health):
+            return
+        for target in self._watched.keys() & old._watched.keys():
+            self._watched[target].close()
+            self._watched[target] = old._watched.pop(target)   # whom the old one still asks all the same
+        self.upstreams = list(self._watched.values())
+
     def stop(self) -> None:
-        """Close all sockets."""
-        for upstream in self.upstreams:
+        """Close all sockets that nobody goes on with."""
+        for upstream in self._watched.values():
             upstream.close()
 
     def serve(self, query: Query) -> Outcome:

@@ -209,6 +209,7 @@ class Fake:
     def __init__(self, target: Target, options: Options, clock: Clock) -> None:
         self.name, self.options, self.clock = str(target), options, clock
         self.waiting: list[tuple[str, bytes, Waiter]] = []
+        self.closed = False
         self.over_udp, self.over_tcp = self._over("udp"), self._over("tcp")
 
     def _over(self, transport: str) -> Callable[[bytes, Waiter], None]:
@@ -234,6 +235,7 @@ class Fake:
         return [one[2] for one in self.waiting if one[1][12:] == b"\0\0\2\0\1"]
 
     def close(self) -> None:
+        self.closed = True
         self.waiting = [("closed", b"", self.waiting[0][2])] if self.waiting else []
 
 
@@ -653,3 +655,36 @@ def _examples() -> list[str]:
 @pytest.mark.parametrize("example", _examples())
 def test_examples_of_the_manual_page_start(serve: Serve, example: str) -> None:
     assert serve(example).port
+
+
+# --- reloads ---
+
+
+def opened(text: str) -> tuple[Forward, dict[str, Fake]]:
+    [found] = parse(text)
+    with replaced(Fake):
+        found.start()
+    return found, {one.name: one.upstream for one in found.upstreams}  # type: ignore[misc]  # by `replaced`
+
+
+def test_equal_upstreams_are_taken_over_with_their_health() -> None:
+    old, before = opened("forward . 192.0.2.1 192.0.2.2")
+    new, _ = opened("forward . 192.0.2.3 192.0.2.2 {\nmax_fails 5\n}")
+    old.upstreams[1].fails = 4
+    new.adopt(old)
+    assert [one.name for one in new.upstreams] == ["192.0.2.3:53", "192.0.2.2:53"]
+    assert new.upstreams[1].upstream is before["192.0.2.2:53"]
+    assert new.upstreams[1].fails == 4
+    assert len(old.upstreams) == 2   # which its last queries go on with
+    old.stop()
+    assert [fake.closed for fake in before.values()] == [True, False]
+    new.stop()
+    assert before["192.0.2.2:53"].closed
+
+
+def test_upstreams_whose_sockets_are_kept_otherwise_begin_anew() -> None:
+    old, before = opened("forward . 192.0.2.1")
+    new, after = opened("forward . 192.0.2.1 {\nexpire 3s\n}")
+    new.adopt(old)
+    old.stop()
+    assert [fake.closed for fake in (*before.values(), *after.values())] == [True, False]

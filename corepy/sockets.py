@@ -1,0 +1,73 @@
+"""The sockets that a configuration listens on, bound before anybody serves them.
+
+They are opened apart from the ports that use them, because whoever opens them need not be the process that answers.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from corepy import datagram, stream
+from corepy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from corepy.site import Bind
+
+_TRIES: Final = 20
+"""Attempts to find one number that is free for UDP and TCP, IPv4 and IPv6, when any port will do."""
+
+
+def open_sockets(bind: Bind, sets: int = 1) -> list[list[socket.socket]]:
+    """So many sets of sockets, all for one address: UDP and TCP, of both families where it stands for all addresses.
+
+    The kernel deals clients out to the sets (SO_REUSEPORT). Raises ConfigError where they cannot be bound.
+    """
+    for attempt in range(1, _TRIES + 1):
+        opened: list[list[socket.socket]] = []
+        number = bind.port
+        try:
+            for _ in range(sets):
+                opened.append(_open_set(bind.host, number))
+                number = opened[0][0].getsockname()[1]
+            return opened
+        except OSError as error:
+            close_all(sock for some in opened for sock in some)
+            if bind.port or attempt == _TRIES:
+                raise ConfigError(f"cannot listen on {bind}: {_reason(error)}", bind.at) from error
+    raise AssertionError  # the last attempt returns or raises
+
+
+def close_all(sockets: Iterable[socket.socket]) -> None:
+    """Give sockets back."""
+    for sock in sockets:
+        sock.close()
+
+
+def _open_set(host: str, number: int) -> list[socket.socket]:
+    hosts = [host] if host else ["0.0.0.0", "::"] if socket.has_ipv6 else ["0.0.0.0"]
+    opened: list[socket.socket] = []
+    try:
+        for each in hosts:
+            for bind in (datagram.bind, stream.listen):
+                try:
+                    sock = bind(each, number)
+                except OSError as error:
+                    if each == "::" and error.errno != errno.EADDRINUSE:
+                        continue   # a machine without IPv6
+                    raise
+                opened.append(sock)
+                number = sock.getsockname()[1]
+    except OSError:
+        close_all(opened)
+        raise
+    return opened
+
+
+def _reason(error: OSError) -> str:
+    return "address already in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error).lower()
+
+
+__all__ = ["close_all", "open_sockets"]

@@ -1,0 +1,39 @@
+"""corepy.sockets: what is bound for an address, and that nothing is left of what cannot be had."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from corepy.errors import ConfigError, Position
+from corepy.site import Bind
+from corepy.sockets import close_all, open_sockets
+
+
+@pytest.mark.parametrize(("host", "families"), [("", 2), ("127.0.0.1", 1), ("::1", 1)])
+def test_a_set_is_udp_and_tcp_of_one_number(host: str, families: int) -> None:
+    sets = open_sockets(Bind("dns", host, 0), 3)
+    try:
+        assert len(sets) == 3
+        for each in sets:
+            assert [sock.type for sock in each] == [socket.SOCK_DGRAM, socket.SOCK_STREAM] * families
+        assert len({sock.getsockname()[1] for each in sets for sock in each}) == 1
+    finally:
+        close_all(sock for each in sets for sock in each)
+
+
+def test_an_address_in_use_is_an_error_with_its_place(free_port: Callable[[], int]) -> None:
+    port = free_port()
+    at = Position("Corefile", 3, 1)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        with pytest.raises(ConfigError, match=rf"Corefile:3:1: cannot listen on dns://:{port}: address already in use"):
+            open_sockets(Bind("dns", "", port, at), 2)
+    close_all(open_sockets(Bind("dns", "", port))[0])   # nothing of the failure is left
+
+
+def test_an_address_that_is_not_ours_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="cannot assign requested address"):
+        open_sockets(Bind("dns", "192.0.2.1", 0))
