@@ -280,6 +280,20 @@ def test_a_reload_opens_new_ports_and_closes_those_no_longer_asked_for(
         ask("::1", one, transport="tcp")
 
 
+def test_a_reload_may_move_from_all_addresses_of_a_port_to_one_and_back(
+    serve: Serve, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    every, one = f".:{port} {{\n whoami\n}}\n", f".:{port} {{\n bind 127.0.0.1\n whoami\n}}\n"
+    running = serve(every)
+    for text in (one, every, one):
+        running.load(text)
+        for transport in ("udp", "tcp"):
+            assert ask("127.0.0.1", port, transport=transport).rcode == codes.NOERROR
+    with pytest.raises(ConnectionRefusedError):
+        ask("::1", port, transport="tcp")
+
+
 def test_what_is_on_its_way_during_a_reload_is_answered_before_plugins_stop(serve: Serve, directives: Add) -> None:
     stopped: list[int] = []
 
