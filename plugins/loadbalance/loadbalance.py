@@ -15,7 +15,7 @@ from corepy.duration import format_duration
 from corepy.errors import Malformed, Position
 from corepy.networks import NetworkSet
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply, after
-from corepy.plugins.loadbalance.reorder import reorder
+from corepy.plugins.loadbalance.reorder import addresses_alone, reorder
 from corepy.plugins.loadbalance.weights import Weights, parse_weights
 from corepy.watched import WatchedFile
 from corepy.words import shown
@@ -107,15 +107,23 @@ class LoadBalance(Plugin):
         if rcode & w.RCODE or max(counts) <= 1:
             return reply
         try:
-            at = w.question_end(wire)
-            qtype = int.from_bytes(wire[at - 4 : at - 2], "big")
-            before = list(w.records(wire, at))
-            if qtype in _TRANSFERS or before[-1].rtype == codes.TSIG:  # what is signed stays as it is
-                return reply
-            made = reorder(wire, before, self._ordered(wire, before, qtype))
+            made = self._reordered(wire, counts)
         except (Malformed, IndexError):
             return reply   # finishing deals with what is no message
         return reply if made is wire else Reply(made, reply.plain)
+
+    def _reordered(self, wire: bytes, counts: list[int]) -> bytes:
+        at = w.question_end(wire)
+        if self.weights is None and not self.prefer:
+            records = addresses_alone(wire, at, counts[0])
+            if records:
+                random.shuffle(records)
+                return wire[:at] + b"".join(records) + wire[at + len(records) * len(records[0]) :]
+        qtype = int.from_bytes(wire[at - 4 : at - 2], "big")
+        before = list(w.records(wire, at))
+        if qtype in _TRANSFERS or before[-1].rtype == codes.TSIG:  # what is signed stays as it is
+            return wire
+        return reorder(wire, before, self._ordered(wire, before, qtype))
 
     def _ordered(self, wire: bytes, records: list[w.Record], qtype: int) -> list[w.Record]:
         """The records of all sections, in the order that the client gets."""

@@ -118,6 +118,22 @@ def test_round_robin_has_every_order() -> None:
     assert len(orders(LoadBalance(), THREE)) == 6
 
 
+@pytest.mark.parametrize(
+    ("reply", "number"),
+    [
+        (answer("example.org 1 A 192.0.2.1", "example.org 1 A 192.0.2.2"), 2),
+        (answer("example.org 1 AAAA ::1", "example.org 1 AAAA ::2", "example.org 1 AAAA ::3"), 6),
+        (answer("example.org 1 A 192.0.2.1", "example.org 1 AAAA ::1"), 2),
+        (answer("example.org 1 A 192.0.2.1", "www.example.org 1 A 192.0.2.2"), 2),
+        (answer("www.example.org 1 A 192.0.2.1", "www.example.org 1 A 192.0.2.2"), 2),
+    ],
+)
+def test_addresses_with_and_without_opt(reply: Reply, number: int) -> None:
+    for each in (reply, Reply(w.with_additional(reply.wire, w.opt_record(1232)))):
+        assert len(orders(LoadBalance(), each)) == number
+        assert len(arranged(LoadBalance(), each).record.ar) == len(each.record.ar)
+
+
 def test_kinds_keep_their_places() -> None:
     assert set(orders(LoadBalance(), MIXED, times=5)) == {"www.example.org. first second 192.0.2.1 10 mx."}
 
