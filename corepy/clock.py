@@ -68,4 +68,14 @@ class _Every:
         self._timer.cancel()
 
 
+async def pause(clock: Clock, seconds: float) -> None:
+    """Wait until so much time has passed."""
+    over = asyncio.get_running_loop().create_future()
+    timer = clock.later(seconds, lambda: over.set_result(None))
+    try:
+        await over
+    finally:
+        timer.cancel()
+
+
 SYSTEM: Clock = SystemClock()

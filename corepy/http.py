@@ -303,18 +303,41 @@ def _failed(request: Request, reason: Exception) -> Response:
 
 # --- the other side ---
 
+_CHECK: Final = 3.0
+"""Seconds until a check has failed; CoreDNS's."""
+_checks: Final[set[asyncio.Task[None]]] = set()
+"""Those that are on their way: the event loop itself only keeps weak references."""
 
-async def get(host: str, port: int, path: str) -> int:
-    """The status that an endpoint of this machine answers with. Raises OSError where it does not answer."""
-    reader, writer = await asyncio.open_connection(host or "127.0.0.1", port)
+
+def check(host: str, port: int, path: str, done: Callable[[OSError | None], None]) -> None:
+    """Ask an endpoint of this machine; `done` hears later that it has answered, or why it has not."""
+    task = asyncio.get_running_loop().create_task(_check(host or "127.0.0.1", port, path, done))
+    _checks.add(task)
+    task.add_done_callback(_checks.discard)
+
+
+async def _check(host: str, port: int, path: str, done: Callable[[OSError | None], None]) -> None:
+    try:
+        async with asyncio.timeout(_CHECK):
+            await _get(host, port, path)
+    except OSError as reason:
+        done(reason if str(reason) else TimeoutError(f"no answer within {_CHECK:.0f}s"))
+    else:
+        done(None)
+
+
+async def _get(host: str, port: int, path: str) -> None:
+    """Wait for a success. Raises OSError for anything else."""
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        words = (await reader.readline()).split()
+        line = await reader.readline()
+    except ValueError as reason:   # a line without end
+        raise ConnectionError(str(reason)) from None
     finally:
         writer.close()
-    if len(words) < 2 or not words[1].isdigit():
-        raise ConnectionError("no HTTP response")
-    return int(words[1])
+    if line.split()[1:2] != [b"200"]:
+        raise ConnectionError(f"answered {line[:40]!r}")
 
 
-__all__ = ["Handler", "Lease", "Request", "Response", "error", "get", "listen"]
+__all__ = ["Handler", "Lease", "Request", "Response", "check", "error", "listen"]

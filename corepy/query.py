@@ -39,10 +39,6 @@ _NOBODY: Final = [""]
 """Where plugins are noted when nobody wants to know."""
 
 
-_SOCKADDR_IN: Final = 16
-"""Octets of an IPv4 socket address; IPv6 takes 28."""
-
-
 class Endpoint:
     """The listening side that queries come in through; one for each listener and transport.
 
@@ -208,7 +204,7 @@ class Query:
     def ipv6(self) -> bool:
         """Whether the client's address is of IPv6; looked at where it lies."""
         client = self._client
-        return len(client) > _SOCKADDR_IN if isinstance(client, bytes) else client.family == 6
+        return len(client) > 16 if isinstance(client, bytes) else client.family == 6   # the size of a sockaddr_in
 
     @property
     def local(self) -> Address:

@@ -38,6 +38,8 @@ class Timeouts(NamedTuple):
     """For the first message."""
     idle: float = 10.0
     """For every further one, waiting included."""
+    write: float = 5.0
+    """For the client to read replies on, when more of them wait than are held for it."""
     max_queries: int = 0
     """Queries on one connection; 0 for any number."""
 

@@ -131,13 +131,15 @@ class Connection(asyncio.Protocol):
         return self.pending > 0
 
     def pause_writing(self) -> None:
-        """The client does not read: it may not ask more until it does."""
+        """The client does not read: it may not ask more until it does, and has a time for it."""
         self._clogged = True
+        self.deadline = self.slot.now() + self.slot.listener.timeouts.write
         self._hold_or_go_on()
 
     def resume_writing(self) -> None:
         """It reads again."""
         self._clogged = False
+        self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
         self._hold_or_go_on()
 
     def connection_lost(self, _error: Exception | None) -> None:
