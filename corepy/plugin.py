@@ -23,6 +23,7 @@ from corepy.deferred import Deferred, after
 from corepy.directive import Directive
 from corepy.errors import ConfigError, Failure
 from corepy.log import Log
+from corepy.lookup import Resolve, no_server
 from corepy.query import Outcome, Query, Reply
 
 if TYPE_CHECKING:
@@ -41,10 +42,13 @@ class Plugin:
     """Whether queries of classes other than IN are let in on the ports of a block that has this plugin."""
 
     name: str = ""
-    """The directive; filled in by the core, as are `next`, `clock` and `log`."""
+    """The directive; filled in by the core, as are `next`, `clock`, `log` and `resolve`."""
     next: Serve
     clock: Clock = SYSTEM
     log: Log = Log()
+    resolve: Resolve = staticmethod(no_server)
+    """`await self.resolve(name, qtype, query)`: the server's own answer to another question, such as the target of a
+    CNAME, asked on behalf of the query; `name` in wire form. Raises Failure, at once, where questions go in circles."""
 
     serve: ClassVar[Callable[..., Outcome] | None] = None
     """`def serve(self, query: Query) -> Outcome`; without it the plugin is not in the chain."""

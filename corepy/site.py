@@ -24,10 +24,12 @@ from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.keys import Key, parse_keys
 from corepy.listener import Door, Listener, Report, refuse
 from corepy.log import Log
+from corepy.lookup import resolver
 
 if TYPE_CHECKING:
     from corepy.blocks import ServerBlock
     from corepy.corefile import Corefile
+    from corepy.origin import Watcher
     from corepy.plugin import Plugin, Serve
 
 
@@ -57,6 +59,10 @@ class Site:
     door: Callable[[], Door] | None = None
     """Makes what stands between a listener and its queries: one for each listener."""
     timeouts: Timeouts = field(default_factory=lambda: DEFAULT_TIMEOUTS)
+    sockets: int = 1
+    """Sets of sockets to listen on, each in a process of its own; on an address the first block's number counts."""
+    watcher: Watcher | None = None
+    """Follows the Corefile's changes; of several blocks' the last one."""
     debug: bool = False
     """Debug lines, for the whole process."""
     root: str = ""
@@ -110,6 +116,15 @@ class Configuration:
     listeners: dict[Bind, Listener]
     zones: dict[Bind, list[bytes]]
     """The zones of each listener, for people."""
+    sets: dict[Bind, int] = field(default_factory=dict)
+    """How many sets of sockets each address has, where it is not one."""
+    digest: str = ""
+    """The Corefile's (`Corefile.digest`)."""
+
+    def __post_init__(self) -> None:
+        resolve = resolver({bind.server: listener for bind, listener in self.listeners.items()})
+        for plugin in self.plugins:
+            plugin.resolve = resolve
 
     @property
     def plugins(self) -> list[Plugin]:
@@ -120,6 +135,16 @@ class Configuration:
     def debug(self) -> bool:
         """Whether any block wants debug lines."""
         return any(site.debug for site in self.sites)
+
+    @property
+    def workers(self) -> int:
+        """How many processes share the work."""
+        return max(self.sets.values(), default=1)
+
+    @property
+    def watcher(self) -> Watcher | None:
+        """Who follows the Corefile's changes, if anybody does."""
+        return next((site.watcher for site in reversed(self.sites) if site.watcher is not None), None)
 
     def describe(self) -> list[str]:
         """The lines that CoreDNS prints at the start: which zone is served where, and odd names."""
@@ -152,7 +177,9 @@ def build(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) 
         raise ConfigErrors(_in_order(errors, corefile.files))
     zones = {bind: [zone for zone, _ in routes] for bind, routes in groups.items()}
     report = next((site.report for site in sites if site.report), None)
-    return Configuration(sites, {bind: _listener(routes, report) for bind, routes in groups.items()}, zones)
+    sets = {bind: routes[0][1].sockets for bind, routes in groups.items()}
+    listeners = {bind: _listener(routes, report) for bind, routes in groups.items()}
+    return Configuration(sites, listeners, zones, sets, corefile.digest)
 
 
 def _in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
