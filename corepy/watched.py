@@ -31,6 +31,8 @@ class WatchedFile(Generic[T]):
         self._parse = parse
         self._use = use
         self._seen: tuple[int, int, int] | None = None
+        self.modified = 0.0
+        """When the file that was read last had been modified, in seconds since 1970."""
         self._timer: Timer | None = None
         self.reading: asyncio.Task[None] | None = None
         """What the last look at the file is, or was; a test may await it."""
@@ -71,7 +73,7 @@ class WatchedFile(Generic[T]):
             seen = status.st_ino, status.st_size, status.st_mtime_ns
             if seen == self._seen:
                 return None
-            self._seen = seen
+            self._seen, self.modified = seen, status.st_mtime
             return (self._parse(file.read()),)
 
 

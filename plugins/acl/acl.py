@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from corepy import codes
 from corepy import wire as w
+from corepy.metrics import Counter
 from corepy.networks import NetworkSet
 from corepy.plugin import Directive, Outcome, Plugin, Query, Reply
 from corepy.words import Word, nearest, shown
+
+if TYPE_CHECKING:
+    from corepy.site import Site
 
 
 class Action(StrEnum):
@@ -49,23 +53,40 @@ _FILTERED: Final = (17).to_bytes(2, "big")
 """Info codes (RFC 8914 4.16, 4.18)."""
 _ALLOW: Final = Action.ALLOW
 
+_ALLOWED_TOTAL: Final = Counter("acl_allowed_requests_total", "Queries that were let through.", ("server", "view"))
+_PLACE: Final = ("server", "zone", "view")
+_TOTALS: Final = {
+    Action.BLOCK: Counter("acl_blocked_requests_total", "Queries that were refused.", _PLACE),
+    Action.FILTER: Counter("acl_filtered_requests_total", "Queries that got an empty answer.", _PLACE),
+    Action.DROP: Counter("acl_dropped_requests_total", "Queries that got no answer.", _PLACE),
+}
+
 
 @dataclass
 class Acl(Plugin):
     """Lists for the name of a query are asked in turn until a rule fits; if none does, the query is allowed."""
 
     lists: list[RuleList] = field(default_factory=list)
+    _site: Site | None = field(default=None, init=False, compare=False, repr=False)
 
     @classmethod
     def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
         """One plugin with a list for each line."""
         return [cls([_list(directive) for directive in directives])]
 
+    def configure(self, site: Site) -> None:
+        """Remember the server block, whose view is a label of metrics, and not known yet."""
+        self._site = site
+
     def serve(self, query: Query) -> Outcome:
         """Let the query pass, or answer as the rule that fits says."""
-        action = self._decide(query)
+        action, zones = self._decide(query)
+        view = self._site.view if self._site else ""
         if action is _ALLOW:
+            _ALLOWED_TOTAL.add(query.endpoint.server, view)
             return self.next(query)
+        zone = max((zone for zone in zones if w.is_subdomain(query.key, zone)), key=len)
+        _TOTALS[action].add(query.endpoint.server, w.decode_name(zone), view)
         match action:
             case Action.BLOCK:
                 return _with_error(query, Reply.refused(query), _BLOCKED)
@@ -74,15 +95,16 @@ class Acl(Plugin):
             case _:
                 return Reply.SILENCE
 
-    def _decide(self, query: Query) -> Action:
+    def _decide(self, query: Query) -> tuple[Action, tuple[bytes, ...]]:
+        """What to do, and the zones of the list that says so."""
         packed, qtype = query.client.packed, query.qtype
         for zones, rules in self.lists:
             if not any(w.is_subdomain(query.key, zone) for zone in zones):
                 continue
             for action, types, networks in rules:
                 if (types is None or qtype in types) and (networks is None or packed in networks):
-                    return action
-        return _ALLOW
+                    return action, zones
+        return _ALLOW, ()
 
 
 def _with_error(query: Query, reply: Reply, code: bytes) -> Reply:

@@ -68,7 +68,7 @@ class Header(Plugin):
         if wire is query.wire:
             return after(self.next(query), self._change)
         asked = query.flags & w.RD
-        changed = Query(wire, query.endpoint, query.client, query.local)
+        changed = query.with_wire(wire)
         return after(self.next(changed), lambda reply: self._change(reply, Change(0xFFFF & ~w.RD, asked)))
 
     def _change(self, reply: Reply, first: Change = _UNCHANGED) -> Reply:

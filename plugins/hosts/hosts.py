@@ -13,6 +13,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.errors import Position
 from corepy.fallthrough import Fallthrough
+from corepy.metrics import Gauge
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
 from corepy.plugins.hosts.table import Table, count, parse, parse_address, parse_reverse, under_name
 from corepy.watched import WatchedFile
@@ -25,6 +26,9 @@ _RECORD_SIZE: Final = {codes.A: 16, codes.AAAA: 28}
 """Octets of an encoded record whose owner is a pointer."""
 _record_size: Final = _RECORD_SIZE.get
 _OPTIONS: Final = ("fallthrough", "fallthrough_unsupported", "no_reverse", "reload", "ttl")
+
+_ENTRIES: Final = Gauge("hosts_entries", "Records of a hosts file and of the Corefile together.", ("hostsfile",))
+_MODIFIED: Final = Gauge("hosts_reload_timestamp_seconds", "Modification time of the hosts file that was read last.")
 
 
 @dataclass
@@ -93,14 +97,14 @@ class Hosts(Plugin):
 
     def configure(self, site: Site) -> None:
         """Learn where relative paths begin."""
-        self.path = site.path(str(self.path))
+        self.path = site.path(self.path)
 
     async def start(self) -> None:
         """Read the file, and watch it. Raises ConfigError where the Corefile names one that is out of reach."""
         self._warn()
         self._inline = self._parse(self.inline)
-        self._use(Table())
         self._file = WatchedFile(self.path, self._parse, self._use)
+        self._serve(Table())
         with contextlib.suppress(OSError):  # there was a warning, and the file may come later
             await self._file.read()
         self._file.watch(self.clock, self.reload, self._complain)
@@ -154,8 +158,17 @@ class Hosts(Plugin):
         return parse(text, self.zones, ttl=self.ttl, reverse=self.reverse)
 
     def _use(self, table: Table) -> None:
-        """Answer from what the file has become, and from the Corefile."""
-        self._tables = tuple(each for each in (table, self._inline) if len(each))
+        """Answer from what the file has become."""
+        self._serve(table)
+        _MODIFIED.set(self._file.modified)
+
+    def _serve(self, table: Table) -> None:
+        """Answer from this table, and from that of the Corefile."""
+        self._tables = tuple(each for each in (table, self._inline) if each.entries)
+        entries = table.entries + self._inline.entries
+        _ENTRIES.set(entries, str(self.path))
+        remark = f"{self.path} and the Corefile have {entries} records"
+        self.log.debug(remark)
 
     def _warn(self) -> None:
         """Say what may not be as intended: a file that is none, and lines of the Corefile that are no entries."""

@@ -28,12 +28,14 @@ that point a million names to 0.0.0.0 would have a PTR RRset of many megabytes."
 class Table:
     """Records by name and by address; filled by `parse`, not changed later."""
 
-    __slots__ = ("_names", "_ptr", "_wildcards")
+    __slots__ = ("_names", "_ptr", "_wildcards", "entries")
 
     def __init__(self) -> None:
         self._names: dict[int, dict[bytes, bytes]] = {codes.A: {}, codes.AAAA: {}}
         self._ptr: dict[bytes, bytes] = {}
         self._wildcards = False
+        self.entries = 0
+        """Records that the text asked for."""
 
     def addresses(self, rtype: int, key: bytes) -> bytes:
         """The A or AAAA records of a name; those of the wildcard for its first label if it has none of the type.
@@ -50,16 +52,14 @@ class Table:
         """The PTR records of an address of 4 or 16 octets."""
         return self._ptr.get(packed, b"")
 
-    def __len__(self) -> int:
-        """The names and addresses that have records."""
-        return sum(map(len, self._names.values())) + len(self._ptr)
-
     def add(self, packed: bytes, key: bytes, record: bytes, pointer: bytes | None) -> None:
         """Take in one entry: the record of its name, and that of its address if it is to have one."""
+        self.entries += 1
         _append(self._names[codes.A if len(packed) == 4 else codes.AAAA], key, record)
         if key.startswith(b"\1*"):
             self._wildcards = True
         elif pointer is not None:
+            self.entries += 1
             _append(self._ptr, packed, pointer)
 
 

@@ -70,7 +70,7 @@ class LoadBalance(Plugin):
     def configure(self, site: Site) -> None:
         """Learn where relative paths begin."""
         if self.weights is not None:
-            self.weights = site.path(str(self.weights))
+            self.weights = site.path(self.weights)
 
     async def start(self) -> None:
         """Read the weight file. Raises ConfigError where it has mistakes, or is missing and not looked for again."""

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from corepy import codes
 from corepy import wire as w
+from corepy.metrics import Counter
 from corepy.plugin import Directive, Outcome, Plugin, Query, Reply
 
 _TTL: Final = 604_800
@@ -22,6 +23,8 @@ _SOA: Final = codes.SOA, _LOCALHOST + b"\4root" + _LOCALHOST + bytes((0, 0, 0, 1
 """Serial 1; nobody transfers these zones."""
 _APEX: Final = {codes.SOA: _SOA, codes.NS: (codes.NS, _LOCALHOST)}
 _ADDRESSES: Final = {codes.A: (codes.A, bytes((127, 0, 0, 1))), codes.AAAA: (codes.AAAA, bytes(15) + b"\1")}
+
+_TOTAL: Final = Counter("local_localhost_requests_total", "Queries for names below or beginning with localhost.")
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Local(Plugin):
         if key == zone:
             return _answer(query, (_APEX | _ADDRESSES if zone == _LOCALHOST else _APEX).get(qtype), zone)
         if zone == _LOCALHOST or (self.prefix and key.startswith(_PREFIX)):
+            _TOTAL.add()
             if self.log.debugging:
                 remark = f"{query.name} {codes.type_name(qtype)} from {query.client} is taken for this machine"
                 self.log.debug(remark)

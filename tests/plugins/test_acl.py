@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from ipaddress import ip_network
 
 import pytest
 
-from corepy import codes
+from corepy import codes, metrics
 from corepy import wire as w
 from corepy.corefile import directives
 from corepy.errors import ConfigError
+from corepy.metrics import FAMILIES
 from corepy.networks import NetworkSet
 from corepy.plugins.acl import Acl
 from corepy.plugins.acl.acl import Action, Rule, RuleList
 from corepy.query import Query, Reply
+from corepy.site import Site
 from corepy.testing import make_query
 
 ROOT = (b"\0",)
@@ -151,3 +154,26 @@ def test_extended_errors_for_clients_with_edns(rule: str, rcode: int, code: int)
     assert opt is not None
     assert list(w.options(reply.wire, opt)) == [(15, code.to_bytes(2, "big"))]
     assert reply.rcode == rcode
+
+
+def test_verdicts_are_counted() -> None:
+    plugin = parse("acl example.org b.example.org {\nblock type MX\ndrop type SRV\n}")
+    plugin.next = Reply.build
+    site = Site([])
+    plugin.configure(site)
+    site.view = "inside"
+    before = totals()
+    for qtype in ("MX", "MX", "SRV", "A"):
+        plugin.serve(make_query("a.B.example.org", qtype))
+    place = ("b.example.org.", "inside")
+    assert totals() - before == Counter({("blocked", *place): 2, ("dropped", *place): 1, ("allowed", "inside"): 1})
+
+
+def totals() -> Counter[tuple[str, ...]]:
+    """How often each verdict was counted, under the labels behind that of the server."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for verdict in ("blocked", "filtered", "dropped", "allowed"):
+        family = FAMILIES[f"acl_{verdict}_requests_total"]
+        assert isinstance(family, metrics.Counter)
+        found.update({(verdict, *labels[1:]): count for labels, count in family.values.items()})
+    return found

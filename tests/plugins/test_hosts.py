@@ -17,6 +17,7 @@ from corepy.address import MAPPED
 from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.fallthrough import Fallthrough
+from corepy.metrics import FAMILIES
 from corepy.plugins.hosts import Hosts
 from corepy.plugins.hosts import table as hosts_table
 from corepy.query import Query, Reply
@@ -265,6 +266,9 @@ def test_the_file_is_read_again(tmp_path: Path) -> None:
             await looked(plugin)
             assert ask(plugin, "www") == expected
             assert ask(plugin, "inline") == "NOERROR 192.0.2.1"
+            entries = 4 if expected.startswith("NOERROR") else 2
+            assert FAMILIES["hosts_entries"].values[(str(file),)] == entries  # type: ignore[attr-defined]
+            assert FAMILIES["hosts_reload_timestamp_seconds"].values[()] == file.stat().st_mtime  # type: ignore[attr-defined]
         file.rename(tmp_path / "gone")
         clock.advance(5)
         await looked(plugin)
@@ -306,7 +310,7 @@ WORDS = [*FILE.split(), b" ", b"\n", b"*.", b"\\"]
 @given(st.binary(max_size=200) | st.lists(st.sampled_from(WORDS)).map(b" ".join))
 def test_any_octets_are_a_hosts_file(text: bytes) -> None:
     table = hosts_table.parse(text, ROOT, ttl=60)
-    assert len(table) >= 0
+    assert table.entries >= len(table._ptr)
     for key, records in [*table._names[codes.A].items(), *table._names[codes.AAAA].items(), *table._ptr.items()]:
         assert hosts_table.count(records) >= 1
         assert len(hosts_table.under_name(records, key, 30)) >= len(key)

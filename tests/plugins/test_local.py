@@ -8,6 +8,7 @@ from corepy import codes
 from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.log import Log
+from corepy.metrics import FAMILIES, Counter
 from corepy.plugins.local import Local
 from corepy.query import Reply
 from corepy.testing import make_query
@@ -91,6 +92,15 @@ def test_without_the_prefix() -> None:
     assert ask("localhost.example.org", "A", plugin) == "passed"
     assert ask("localhost.127.in-addr.arpa", "A", plugin) == f"no NXDOMAIN 127.in-addr.arpa. {SOA}"
     assert ask("www.localhost", "A", plugin) == "NOERROR www.localhost. A 127.0.0.1"
+
+
+def test_names_below_and_beginning_with_localhost_are_counted() -> None:
+    total = FAMILIES["local_localhost_requests_total"]
+    assert isinstance(total, Counter)
+    before = total.values[()]
+    for name in ("localhost", "www.localhost", "localhost.example.org", "1.0.0.127.in-addr.arpa", "example.org"):
+        ask(name, "A")
+    assert total.values[()] - before == 2
 
 
 def test_a_debug_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
