@@ -11,6 +11,7 @@ gets CoreDNS's prefix, `coredns_`, when it is shown.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 Labels = tuple[str, ...]
@@ -40,6 +41,9 @@ class Family:
 
 FAMILIES: Final[dict[str, Family]] = {}
 """By name; those of plugins that no Corefile has named are not there."""
+
+SETTLE: Final[list[Callable[[], None]]] = []
+"""Called before the numbers are shown: for who counts in plain attributes and makes series of them when one looks."""
 
 
 class Counter(Family):
@@ -115,6 +119,6 @@ class Histogram(Family):
 
 
 __all__ = [
-    "FAMILIES", "SIZE_BUCKETS", "SLIM_TIME_BUCKETS", "TIME_BUCKETS", "Counter", "Distribution", "Family", "Gauge",
-    "Histogram", "Labels",
+    "FAMILIES", "SETTLE", "SIZE_BUCKETS", "SLIM_TIME_BUCKETS", "TIME_BUCKETS", "Counter", "Distribution", "Family",
+    "Gauge", "Histogram", "Labels",
 ]  # fmt: skip

@@ -27,8 +27,7 @@ from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 import corepy
-from corepy.metrics import FAMILIES, Counter, Distribution, Family, Gauge, Histogram
-from corepy.plugins.prometheus.traffic import settle
+from corepy.metrics import FAMILIES, SETTLE, Counter, Distribution, Family, Gauge, Histogram
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "coredns_"
@@ -40,7 +39,8 @@ class _Ours(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family, by name."""
-        settle()
+        for settle in SETTLE:
+            settle()
         version = {"version": corepy.__version__, "revision": "", "goversion": f"python{platform.python_version()}"}
         info = GaugeMetricFamily(f"{_PREFIX}build_info", "What is running.", labels=list(version))
         info.add_metric(list(version.values()), 1)

@@ -12,7 +12,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.classify import extended_rcode
 from corepy.errors import Malformed
-from corepy.metrics import SIZE_BUCKETS, Counter, Histogram
+from corepy.metrics import SETTLE, SIZE_BUCKETS, Counter, Histogram
 from corepy.plugin import Query, Reply
 
 _PLACE: Final = ("server", "zone", "view")
@@ -102,6 +102,9 @@ def settle() -> None:
     """Bring all counters up to date."""
     for each in _all.values():
         each.settle()
+
+
+SETTLE.append(settle)
 
 
 def report(query: Query, reply: Reply) -> None:
