@@ -96,9 +96,11 @@ class Directive:
             raise self.error(f"unexpected argument {shown(surplus)}", surplus, expected=expected)
 
     def no_block(self) -> None:
-        """Check that there is no block."""
+        """Check that there is no block; its first line is what is too much, if it has one."""
         if self.block is not None:
-            raise self.error("unexpected '{'", self.opened, expected=f"no block for {self.name}")
+            first = self.block[0].name if self.block else None
+            what = f"unexpected {shown(first or '{')}"
+            raise self.error(what, first or self.opened, expected=f"no block for {self.name}")
 
     def finish(self) -> None:
         """Check that all arguments were taken, and that the options were read if there is a block."""

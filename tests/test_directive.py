@@ -89,6 +89,7 @@ NETWORK = "a network such as 192.0.2.0/24 or 2001:db8::/32"
             "1:5: unexpected argument 'b', expected the end of the line",
         ),
         (Directive.finish, "x {\n}", "Corefile:1:3: unexpected '{', expected no block for x"),
+        (Directive.no_block, "x {\n y z\n}", "Corefile:2:2: unexpected 'y', expected no block for x"),
         (Directive.no_block, "x a {\n}", "Corefile:1:5: unexpected '{', expected no block for x"),
         (Directive.integer, "x", "Corefile:1:1: 'x' lacks an argument, expected a whole number"),
         (Directive.integer, "x 1.5", "Corefile:1:3: invalid argument '1.5', expected a whole number"),

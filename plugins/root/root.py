@@ -28,8 +28,7 @@ class Root(Plugin):
     @classmethod
     def parse(cls, directive: Directive) -> Self:
         """Read `root PATH`."""
-        for line in directive.block or []:
-            raise directive.error(f"unexpected {shown(line.name)}", line.name, expected="no block for root")
+        directive.no_block()
         return cls(directive.word("a path"))
 
     def configure(self, site: Site) -> None:

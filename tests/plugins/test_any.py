@@ -18,7 +18,7 @@ from corepy.testing import make_query
         ("any", 1),
         ("any\nany", 2),
         ("any thing", "plugin/any: Corefile:1:5: unexpected argument 'thing', expected no arguments"),
-        ("any {\nthing\n}", "plugin/any: Corefile:1:5: unexpected '{', expected no block for any"),
+        ("any {\nthing\n}", "plugin/any: Corefile:2:1: unexpected 'thing', expected no block for any"),
     ],
 )
 def test_lines(text: str, expected: int | str) -> None:

@@ -23,7 +23,7 @@ from corepy.testing import Running, make_query
         ("chaos v1 Zoe adam Zoe", Chaos("v1", ("Zoe", "adam"))),
         ('chaos "" adam', Chaos("", ("adam",))),
         ("chaos {\n}", "plugin/chaos: Corefile:1:7: unexpected '{', expected no block for chaos"),
-        ("chaos v1 {\nauthor\n}", "plugin/chaos: Corefile:1:10: unexpected '{', expected no block for chaos"),
+        ("chaos v1 {\nauthor\n}", "plugin/chaos: Corefile:2:1: unexpected 'author', expected no block for chaos"),
     ],
 )
 def test_lines(text: str, expected: Chaos | str) -> None:
