@@ -45,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(values: dict[str, str | bool]) -> int:
     from corepy.ports import take_descriptors  # noqa: PLC0415 - after the quick answers
-    from corepy.process import NotFound, Process, Source  # noqa: PLC0415 - likewise
+    from corepy.process import Process  # noqa: PLC0415 - likewise
+    from corepy.server import Server  # noqa: PLC0415 - likewise
+    from corepy.source import NotFound, Source  # noqa: PLC0415 - likewise
 
     take_descriptors()
     port = str(values.get("p", "53"))
@@ -57,7 +59,8 @@ def _serve(values: dict[str, str | bool]) -> int:
     try:
         source = Source.find(str(conf) if conf is not None else None, int(port))
         configuration = source.read()
-        process = Process(source, quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None)
+        server = Server()
+        process = Process(source, server, quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None)
         return asyncio.run(process.run(configuration))
     except NotFound as error:
         return _fatal(str(error))

@@ -7,9 +7,11 @@ known here. The reading is that of CoreDNS 1.14.7, except where that hides a mis
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +41,13 @@ class Corefile:
     warnings: list[str]
     snippets: list[Snippet]
 
+    @property
+    def digest(self) -> str:
+        """SHA-512 of what was read, in hexadecimal: of the words, wherever they stand and however they are quoted."""
+        blocks = [[block.keys, _plain(block.directives)] for block in self.blocks]
+        text = json.dumps(blocks).encode("utf-8", "surrogatepass")
+        return hashlib.sha512(text).hexdigest()
+
 
 def load(
     text: str | bytes, filename: str, environ: Mapping[str, str] | None = None, known: Collection[str] | None = None
@@ -62,6 +71,11 @@ def load(
         imports.errors.extend(unknown_directive(one, known) for one in named if one.name not in known)
     _check(imports)
     return Corefile(assembly.blocks, imports.files, imports.warnings, list(imports.snippets.values()))
+
+
+def _plain(found: Sequence[Directive] | None) -> list[object] | None:
+    """Directives and their blocks as words alone."""
+    return None if found is None else [[one.name, one.arguments, _plain(one.block)] for one in found]
 
 
 def directives(

@@ -12,73 +12,41 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import corepy
-from corepy import corefile, registry, site
+from corepy.clock import SYSTEM, Timer
 from corepy.errors import ConfigError
 from corepy.log import Log, at_once, log
-from corepy.server import Server
+from corepy.source import NotFound, Source
+
+if TYPE_CHECKING:
+    from corepy.origin import Watcher
+    from corepy.site import Configuration
+
+T = TypeVar("T")
 
 FORCED = 2
 """Exit status after a second SIGINT."""
 
 
-class NotFound(Exception):  # noqa: N818 - says what happened, as FileNotFoundError would
-    """A Corefile that cannot be read; the text is CoreDNS's."""
+class Serving(Protocol):
+    """What serves: a Server in this process, or worker processes."""
 
+    may_use_threads: bool
+    """Whether this process may; one that forks may not."""
 
-@dataclass(frozen=True)
-class Source:
-    """Where the configuration comes from, again at each reload.
+    async def start(self, configuration: Configuration) -> None:
+        """Serve a configuration. Raises ConfigError where that cannot be; then the running one goes on."""
 
-    `path` is None for the built-in Corefile; `text` is kept for standard input, which can be read once.
-    """
+    async def stop(self) -> None:
+        """Answer what has been accepted, then end."""
 
-    path: str | None
-    name: str = "Corefile"
-    text: bytes | None = None
-    port: int = 53
-
-    @classmethod
-    def find(cls, conf: str | None, port: int) -> Source:
-        """The Corefile that the flags name: a file, `stdin`, else ./Corefile, else the built-in one.
-
-        Raises NotFound.
-        """
-        if conf == "stdin":
-            text = sys.stdin.buffer.read()
-            return cls(None, "/dev/stdin", text, port) if text.strip() else cls(None, port=port)
-        if not conf:
-            return cls("Corefile" if Path("Corefile").is_file() else None, port=port)
-        return cls(conf, conf, port=port)
-
-    def read(self, doing: str = "loading Caddyfile via flag") -> site.Configuration:
-        """The configuration as the files are now. Raises NotFound and ConfigError."""
-        text = self.text
-        if self.path is not None:
-            try:
-                text = Path(self.path).read_bytes()
-            except OSError as error:
-                verb = "read" if isinstance(error, IsADirectoryError) else "open"
-                raise NotFound(f"{doing}: {verb} {self.path}: {(error.strerror or str(error)).lower()}") from None
-        known = registry.known()
-        parsed = corefile.load(text if text is not None else self._default(), self.name, known=known)
-        if not parsed.blocks:
-            parsed = corefile.load(self._default(), self.name, known=known)
-        for warning in parsed.warnings:
-            log.warning(warning)
-        return site.build(parsed, default_port=self.port)
-
-    @property
-    def reloadable(self) -> bool:
-        """Whether there is anything to read again; the built-in Corefile never changes."""
-        return self.path is not None or self.text is not None
-
-    def _default(self) -> bytes:
-        return b".:%d {\n    whoami\n    log\n}\n" % self.port
+    def close(self) -> None:
+        """End at once."""
 
 
 def version_lines() -> list[str]:
@@ -90,21 +58,26 @@ def version_lines() -> list[str]:
 class Process:
     """One run of the server, from its first line to its exit status."""
 
-    def __init__(self, source: Source, *, quiet: bool = False, pidfile: str | None = None) -> None:
+    def __init__(
+        self, source: Source, server: Serving, *, quiet: bool = False, pidfile: str | None = None
+    ) -> None:
         self._source = source
+        self._server = server
         self._quiet = quiet
         self._pidfile = pidfile
-        self._server = Server()
         self._stopping = False
         self._reload = asyncio.Lock()
+        self._watching: Timer | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, configuration: site.Configuration) -> int:
+    async def run(self, configuration: Configuration) -> int:
         """Serve until a signal ends it; the exit status. Raises ConfigError where it cannot even begin."""
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         await self._server.start(configuration)
         self._handle_signals()
         self._announce(configuration.describe())
+        self._watch(configuration)
         self._write_pidfile()
         self._announce(version_lines())
         Log.soon = asyncio.get_running_loop().call_soon
@@ -142,20 +115,21 @@ class Process:
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        actions: dict[signal.Signals, Callable[[], None]] = {
+        actions: dict[signal.Signals, Callable[[], object]] = {
             signal.SIGTERM: self._terminate,
             signal.SIGINT: self._interrupt,
             signal.SIGQUIT: self._quit,
             signal.SIGHUP: lambda: None,
-            signal.SIGUSR1: lambda: self._spawn(self._reload_now()),
+            signal.SIGUSR1: lambda: self._spawn(self._user_reload()),
         }
         for number, action in actions.items():
             loop.add_signal_handler(number, action)
 
-    def _spawn(self, coroutine: object) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type,var-annotated]
+    def _spawn(self, coroutine: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _terminate(self) -> None:
         log.info("SIGTERM: Shutting down servers then terminating")
@@ -186,32 +160,75 @@ class Process:
         if not self._end.done():
             self._end.set_result(code)
 
-    async def _reload_now(self) -> None:
-        """Read the Corefile again and serve what it says; whatever is wrong leaves the old one serving."""
+    # --- reload ---
+
+    async def _user_reload(self) -> None:
         log.info("SIGUSR1: Reloading")
         if not self._source.reloadable:
             log.error("SIGUSR1: no Caddyfile loader with which to reload Caddyfile")
             return
+        try:
+            await self.reload()
+        except NotFound as error:
+            log.error(f"SIGUSR1: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, the old configuration serves
+            log.error(f"SIGUSR1: starting with listener file descriptors: {_reason(error)}")
+
+    async def reload(self) -> None:
+        """Read the Corefile again and serve what it says. Raises what is wrong; then the old one goes on."""
         async with self._reload:
             try:
                 configuration = self._source.read("loading updated Caddyfile")
-            except NotFound as error:
-                log.error(f"SIGUSR1: {error}")
-                return
-            except Exception as error:  # noqa: BLE001 - whatever is wrong leaves the old configuration serving
                 log.info("Reloading")
-                self._failed(error)
-                return
-            log.info("Reloading")
+            except NotFound:
+                raise
+            except Exception as error:
+                log.info("Reloading")
+                log.error(f"Restart failed: {_reason(error)}")
+                raise
             try:
                 await self._server.start(configuration)
-            except Exception as error:  # noqa: BLE001 - a plugin that cannot start leaves the old configuration serving
-                self._failed(error)
-                return
+            except Exception as error:
+                log.error(f"Restart failed: {_reason(error)}")
+                raise
+            self._watch(configuration)
             log.info("Reloading complete")
 
-    @staticmethod
-    def _failed(error: Exception) -> None:
-        reason = str(error) if isinstance(error, ConfigError) else repr(error)
-        log.error(f"Restart failed: {reason}")
-        log.error(f"SIGUSR1: starting with listener file descriptors: {reason}")
+    def _watch(self, configuration: Configuration) -> None:
+        """Let the configuration's own watcher look after the files from now on."""
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        if (watcher := configuration.watcher) is not None:
+            origin = _Files(configuration.digest, self, self._source)
+            interval = watcher.begin(configuration.digest)
+            self._watching = SYSTEM.every(interval, partial(self._look, watcher, origin))
+
+    def _look(self, watcher: Watcher, origin: _Files) -> None:
+        if not self._stopping and (self._looking is None or self._looking.done()):
+            self._looking = self._spawn(watcher.look(origin))
+
+    async def aside(self, action: Callable[[], T]) -> T:
+        """Do what takes its time: in a thread, if there may be one."""
+        return await asyncio.to_thread(action) if self._server.may_use_threads else action()
+
+
+class _Files:
+    """The files of the running configuration: its Origin."""
+
+    def __init__(self, digest: str, process: Process, source: Source) -> None:
+        self.digest = digest
+        self.reload = process.reload
+        self._process = process
+        self._source = source
+
+    async def look(self) -> str | None:
+        """The digest of the files as they are now, whatever directives they name."""
+        try:
+            return (await self._process.aside(partial(self._source.parse, any_directive=True))).digest
+        except NotFound:
+            return None
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ConfigError) else repr(error)

@@ -36,6 +36,8 @@ class Prepared:
     """A configuration that is ready to serve: commit it or abandon it."""
 
     configuration: Configuration
+    kept: dict[Bind, list[Port]]
+    """Ports that the running configuration has too."""
     opened: dict[Bind, list[Port]] = field(default_factory=dict)
     """Ports that the running configuration does not have."""
     started: list[Plugin] = field(default_factory=list)
@@ -44,8 +46,11 @@ class Prepared:
 class Server:
     """At most one running configuration and the ports it needs."""
 
+    may_use_threads: Final = True
+
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
+        self._stopping = False
         self.configuration: Configuration | None = None
         self._ports: dict[Bind, list[Port]] = {}
 
@@ -54,16 +59,24 @@ class Server:
 
         Raises ConfigError where a port cannot be bound or a plugin does not start; nothing has changed then.
         """
-        await self.commit(await self.prepare(configuration))
+        if configuration.workers > 1:
+            raise ConfigError(f"{configuration.workers} processes: a server that runs as one has to be started anew")
+        prepared = await self.prepare(configuration)
+        if self._stopping:
+            await self.abandon(prepared)
+            raise ConfigError("the server is about to end")
+        await self.commit(prepared)
 
     async def prepare(self, configuration: Configuration, sockets: Sockets | None = None) -> Prepared:
         """Make a configuration ready; the running one is not touched.
 
-        New sockets are opened, or taken from `sockets` where they are given. Raises ConfigError as `start` does.
+        It will listen where it wants to, or where `sockets` has a place, on the sockets that stand there. What is
+        listened on already stays open. Raises ConfigError as `start` does.
         """
-        prepared = Prepared(configuration)
+        wanted = [bind for bind in configuration.listeners if sockets is None or bind in sockets]
+        prepared = Prepared(configuration, {bind: self._ports[bind] for bind in wanted if bind in self._ports})
         try:
-            for bind in configuration.listeners:
+            for bind in wanted:
                 if bind not in self._ports:
                     prepared.opened[bind] = self._open(bind, configuration, sockets)
             for plugin in configuration.plugins:
@@ -87,19 +100,21 @@ class Server:
         Log.debugging = configuration.debug
         if old is not None:
             hand_over(old, configuration)
-        left = {bind: ports for bind, ports in self._ports.items() if bind not in configuration.listeners}
-        kept = {bind: ports for bind, ports in self._ports.items() if bind in configuration.listeners}
-        for bind, ports in kept.items():
+        left = [ports for bind, ports in self._ports.items() if bind not in prepared.kept]
+        for bind, ports in prepared.kept.items():
             for port in ports:
                 port.listener = configuration.listeners[bind]
-        self._ports = {**kept, **prepared.opened}
+        self._ports = {**prepared.kept, **prepared.opened}
         for port in _all(prepared.opened):
             port.serve()
         if old is not None:
-            await self._end(old, _all(left))
+            await self._end(old, [port for ports in left for port in ports])
 
     async def stop(self) -> None:
         """Answer what has been accepted, then let go of everything."""
+        self._stopping = True
+        if self.configuration is not None:
+            await self._leave(self.configuration.plugins)
         old, self.configuration = self.configuration, None
         ports, self._ports = _all(self._ports), {}
         if old is not None:
@@ -143,6 +158,13 @@ class Server:
         while any(each.pending for each in busy) and self._clock.now() < end:  # noqa: ASYNC110 - an event costs a query
             await asyncio.sleep(0.01)
         await asyncio.sleep(0)   # replies of the last round are flushed
+
+    async def _leave(self, plugins: Iterable[Plugin]) -> None:
+        """Tell plugins that the end is near and give them the time they want, all at once."""
+        leaving = [plugin.leave() for plugin in plugins]
+        for outcome in await asyncio.gather(*filter(None, leaving), return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.error(f"{outcome!r} before the end")
 
     async def _stop_plugins(self, plugins: Iterable[Plugin]) -> None:
         for plugin in plugins:

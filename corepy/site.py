@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from corepy.blocks import ServerBlock
     from corepy.corefile import Corefile
     from corepy.origin import Watcher
+    from corepy.origin import Watcher
     from corepy.plugin import Plugin, Serve
 
 
@@ -59,6 +60,10 @@ class Site:
     door: Callable[[], Door] | None = None
     """Makes what stands between a listener and its queries: one for each listener."""
     timeouts: Timeouts = field(default_factory=lambda: DEFAULT_TIMEOUTS)
+    sockets: int = 1
+    """Sets of sockets to listen on, each in a process of its own; on an address the first block's number counts."""
+    watcher: Watcher | None = None
+    """Follows the Corefile's changes; of several blocks' the last one."""
     sockets: int = 1
     """Sets of sockets to listen on, each in a process of its own; on an address the first block's number counts."""
     watcher: Watcher | None = None
@@ -135,6 +140,16 @@ class Configuration:
     def debug(self) -> bool:
         """Whether any block wants debug lines."""
         return any(site.debug for site in self.sites)
+
+    @property
+    def workers(self) -> int:
+        """How many processes share the work."""
+        return max(self.sets.values(), default=1)
+
+    @property
+    def watcher(self) -> Watcher | None:
+        """Who follows the Corefile's changes, if anybody does."""
+        return next((site.watcher for site in reversed(self.sites) if site.watcher is not None), None)
 
     @property
     def workers(self) -> int:
