@@ -99,7 +99,9 @@ class Directive:
         """Check that there is no block; its first line is what is too much, if it has one."""
         if self.block is not None:
             first = self.block[0].name if self.block else None
-            what = f"unexpected {shown(first or '{')}"
+            what = "unexpected '{'"
+            if first:
+                what = f"unexpected {shown(first)} in a block, opened at {self.opened} by '{{'"
             raise self.error(what, first or self.opened, expected=f"no block for {self.name}")
 
     def finish(self) -> None:

@@ -89,7 +89,6 @@ NETWORK = "a network such as 192.0.2.0/24 or 2001:db8::/32"
             "1:5: unexpected argument 'b', expected the end of the line",
         ),
         (Directive.finish, "x {\n}", "Corefile:1:3: unexpected '{', expected no block for x"),
-        (Directive.no_block, "x {\n y z\n}", "Corefile:2:2: unexpected 'y', expected no block for x"),
         (Directive.no_block, "x a {\n}", "Corefile:1:5: unexpected '{', expected no block for x"),
         (Directive.integer, "x", "Corefile:1:1: 'x' lacks an argument, expected a whole number"),
         (Directive.integer, "x 1.5", "Corefile:1:3: invalid argument '1.5', expected a whole number"),
@@ -152,6 +151,10 @@ def test_options_come_in_their_order() -> None:
         ("x {\n max_fails\n}", "2:2: 'max_fails' lacks an argument, expected a whole number of at least 0"),
         ("x {\n max_fails 3 4\n except a\n}", "2:14: unexpected argument '4', expected the end of the line"),
         ("x {\n except a\n max_fails 3 {\n }\n}", "3:14: unexpected '{', expected no block for max_fails"),
+        (
+            "x {\n except a {\n b c\n }\n}",
+            "3:2: unexpected 'b' in a block, opened at Corefile:2:11 by '{', expected no block for except",
+        ),
         ("x {\n nested a {\n }\n}", "2:9: unexpected argument 'a', expected no arguments"),
         ("x {\n nested {\n  iner a\n }\n}", "3:3: unknown option 'iner', expected inner"),
         ("x {\n nested {\n  inner a {\n }\n }\n}", "3:11: unexpected '{', expected no block for inner"),

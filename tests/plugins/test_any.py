@@ -11,6 +11,8 @@ from corepy.plugins.any import Any
 from corepy.query import Reply
 from corepy.testing import make_query
 
+BLOCK = "in a block, opened at Corefile:1:5 by '{', expected no block"
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -18,7 +20,10 @@ from corepy.testing import make_query
         ("any", 1),
         ("any\nany", 2),
         ("any thing", "plugin/any: Corefile:1:5: unexpected argument 'thing', expected no arguments"),
-        ("any {\nthing\n}", "plugin/any: Corefile:2:1: unexpected 'thing', expected no block for any"),
+        (
+            "any {\nthing\n}",
+            f"plugin/any: Corefile:2:1: unexpected 'thing' {BLOCK} for any",
+        ),
     ],
 )
 def test_lines(text: str, expected: int | str) -> None:

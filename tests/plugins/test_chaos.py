@@ -14,6 +14,8 @@ from corepy.plugins.chaos import Chaos
 from corepy.query import Reply
 from corepy.testing import Running, make_query
 
+BLOCK = "in a block, opened at Corefile:1:10 by '{', expected no block"
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -23,7 +25,10 @@ from corepy.testing import Running, make_query
         ("chaos v1 Zoe adam Zoe", Chaos("v1", ("Zoe", "adam"))),
         ('chaos "" adam', Chaos("", ("adam",))),
         ("chaos {\n}", "plugin/chaos: Corefile:1:7: unexpected '{', expected no block for chaos"),
-        ("chaos v1 {\nauthor\n}", "plugin/chaos: Corefile:2:1: unexpected 'author', expected no block for chaos"),
+        (
+            "chaos v1 {\nauthor\n}",
+            f"plugin/chaos: Corefile:2:1: unexpected 'author' {BLOCK} for chaos",
+        ),
     ],
 )
 def test_lines(text: str, expected: Chaos | str) -> None:

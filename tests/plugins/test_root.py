@@ -31,7 +31,10 @@ def parse(text: str) -> Root:
         ("root", "1:1: 'root' lacks an argument, expected a path"),
         ("root a b", "1:8: unexpected argument 'b', expected the end of the line"),
         ("root a\nroot", "2:1: 'root' lacks an argument, expected a path"),
-        ("root {\nzones\n}", "2:1: unexpected 'zones', expected no block for root"),
+        (
+            "root {\nzones\n}",
+            "2:1: unexpected 'zones' in a block, opened at Corefile:1:6 by '{', expected no block for root",
+        ),
         ("root a {\n}", "1:8: unexpected '{', expected no block for root"),
     ],
 )
