@@ -39,6 +39,12 @@ NOTIMP: Final = 4
 REFUSED: Final = 5
 BADVERS: Final = 16
 
+NSID: Final = 3
+CLIENT_SUBNET: Final = 8
+ECHOED_OPTIONS: Final = frozenset((NSID, 9, 10, 11, 12))
+"""EDNS options that come back as they were sent: NSID, EXPIRE, COOKIE, TCP KEEPALIVE, PADDING (as CoreDNS). A plugin
+that means one of them writes its own."""
+
 _TYPES = """
 1 A  2 NS  3 MD  4 MF  5 CNAME  6 SOA  7 MB  8 MG  9 MR  10 NULL  12 PTR  13 HINFO  14 MINFO  15 MX  16 TXT  17 RP
 18 AFSDB  19 X25  20 ISDN  21 RT  23 NSAP-PTR  24 SIG  25 KEY  26 PX  27 GPOS  28 AAAA  29 LOC  30 NXT  31 EID

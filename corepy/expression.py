@@ -53,6 +53,11 @@ class Expression:
     _matcher: Any = field(compare=False, repr=False)
     _names: Mapping[str, int] = field(compare=False, repr=False)
 
+    @property
+    def groups(self) -> int:
+        """How many groups it has, the whole match not counted."""
+        return int(self._matcher.groups)
+
     def search(self, text: str) -> bool:
         """Whether the expression matches anywhere in the text."""
         return self._finder.search(_octets(text)) is not None
@@ -78,7 +83,7 @@ def compile(text: str) -> Expression:  # noqa: A001 - every engine calls it so, 
             raise ValueError(f"no regular expression: group name {name.decode('utf-8', 'replace')!r}")
     matcher = _compiled(pattern, captures=True)
     names = {name.decode("ascii", "replace"): number for name, number in matcher.groupindex.items()}
-    return Expression(text, _compiled(pattern, captures=False), matcher, names)
+    return Expression(str(text), _compiled(pattern, captures=False), matcher, names)
 
 
 def _octets(text: str) -> bytes:

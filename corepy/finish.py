@@ -13,9 +13,6 @@ from corepy import wire as w
 from corepy.errors import Malformed
 from corepy.query import Edns, Query, Reply
 
-_ECHOED: Final = frozenset((3, 9, 10, 11, 12))
-"""Options that come back as they were sent: NSID, EXPIRE, COOKIE, TCP KEEPALIVE, PADDING. A plugin that means one of
-them writes its own; the rest of the query's options is dropped, as CoreDNS does."""
 _KEPT_FLAGS: Final = 0xFF00
 
 
@@ -45,8 +42,8 @@ def _with_edns(edns: Edns, reply: Reply) -> bytes:
 
 
 def _echoed(edns: Edns) -> bytes:
-    """The options that come back, encoded."""
-    return b"".join([w.option(code, data) for code, data in edns.options if code in _ECHOED])
+    """The options that come back, encoded; the rest of the query's is dropped, as CoreDNS does."""
+    return b"".join([w.option(code, data) for code, data in edns.options if code in codes.ECHOED_OPTIONS])
 
 
 def bad_version(query: Query) -> Reply:

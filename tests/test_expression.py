@@ -85,6 +85,7 @@ def test_match(pattern: str, text: str, groups: tuple[str, ...]) -> None:
     found = expression.compile(pattern).match(text)
     assert found is not None
     assert found.groups == groups
+    assert expression.compile(pattern).groups == len(groups) - 1
 
 
 def test_groups_by_name_and_number() -> None:
