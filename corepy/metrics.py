@@ -27,6 +27,8 @@ SIZE_BUCKETS: Final = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000
 class Family:
     """All series of one name, which differ in the values of their labels. Raises ValueError for a name in use."""
 
+    watched: ClassVar[bool] = False
+    """Whether anybody looks at metrics in this process; what costs more than a bump can be left out if not."""
     kind: ClassVar[str]
     """What Prometheus calls it."""
 

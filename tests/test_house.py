@@ -27,7 +27,7 @@ KNOW_DNSLIB = {"query"}
 KNOW_LARK = {"corefile"}
 KNOW_SOCKETS = {"datagram", "stream", "ports", "server", "upstream", "testing", "http", "watched", "sockets"}
 """Modules and packages that talk to the network or watch something outside."""
-KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "deferred", "process", "__main__"}
+KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "deferred", "process", "profiles", "__main__"}
 SERVER = {
     "chain", "datagram", "flags", "listener", "ports", "process", "registry", "router", "server", "site", "stream",
 }  # fmt: skip
@@ -141,7 +141,7 @@ def test_few_know_dnslib_lark_sockets_and_the_event_loop(path: Path) -> None:
         elif top == "asyncio":
             assert mine in KNOW_THE_LOOP
         elif top in ("uvloop", "threading", "multiprocessing"):
-            assert mine in ("testing", "process", "server")
+            assert mine in ("testing", "process", "server", "profiles")
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=name)

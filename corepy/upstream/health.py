@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from corepy import codes
 from corepy import wire as w
+from corepy.metrics import Counter
 
 if TYPE_CHECKING:
     from corepy.clock import Clock, Timer
     from corepy.errors import Failure
     from corepy.upstream.base import Upstream
+
+FAILURES: Final = Counter(
+    "proxy_healthcheck_failures_total", "Probes of upstreams that have failed.", ("proxy_name", "to")
+)
 
 PROBE_TIMEOUT: Final = 1.0
 """Seconds that a probe may take (CoreDNS's)."""
@@ -39,11 +44,11 @@ class Check:
 
 
 class Watched:
-    """An upstream and how it does."""
+    """An upstream and how it does; `owner` is the plugin that asks it."""
 
-    __slots__ = ("_check", "_clock", "_probe", "_stopped", "fails", "over_tcp", "over_udp", "upstream")
+    __slots__ = ("_check", "_clock", "_owner", "_probe", "_stopped", "fails", "over_tcp", "over_udp", "upstream")
 
-    def __init__(self, upstream: Upstream, check: Check, clock: Clock) -> None:
+    def __init__(self, upstream: Upstream, check: Check, clock: Clock, owner: str = "") -> None:
         self.upstream = upstream
         self.over_udp = upstream.over_udp
         self.over_tcp = upstream.over_tcp
@@ -52,6 +57,7 @@ class Watched:
         self._check = check
         self._clock = clock
         self._probe: _Probe | None = None
+        self._owner = owner
         self._stopped = False
 
     @property
@@ -77,6 +83,7 @@ class Watched:
     def unwell(self) -> None:
         """A probe was not."""
         self.fails += 1
+        FAILURES.add(self._owner, self.name)
         self._clock.later(max(self._check.interval, _SHORTEST), self._again)
 
     def _again(self) -> None:

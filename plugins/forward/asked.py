@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from corepy import codes
 from corepy import wire as w
 from corepy.deferred import settle
+from corepy.metrics import Counter, Family, Histogram
 from corepy.plugin import Deferred, Failure, Query, Reply
 from corepy.upstream import Watched, match
 
@@ -18,6 +19,11 @@ DEADLINE: Final = 5.0
 """Seconds in which another upstream is tried (CoreDNS's); an attempt that has begun may still end."""
 _PAUSE: Final = 0.05
 """Seconds between two rounds where attempts are not limited: upstreams that refuse at once would keep us busy."""
+
+BROKEN: Final = Counter("forward_healthcheck_broken_total", "Times that all upstreams of a line seemed to be down.")
+DURATION: Final = Histogram(
+    "proxy_request_duration_seconds", "Seconds that upstreams take to reply.", ("proxy_name", "to", "rcode")
+)
 
 _TC: Final = w.TC >> 8
 """The flag in the third octet of a message."""
@@ -70,6 +76,7 @@ class Asked(Deferred):
             self._down += 1
             if self._down < len(order):
                 continue
+            BROKEN.add()
             if forward.failfast:
                 self.finish(Failure("no healthy proxies"))
                 return
@@ -77,6 +84,8 @@ class Asked(Deferred):
             upstream = forward.any_upstream()
             break
         self._upstream = upstream
+        if self.query.metadata is not None:
+            self.query.metadata["forward/upstream"] = upstream.name
         self._again = False
         self.due = forward.now() + forward.read_timeout
         (upstream.over_tcp if self._stream else upstream.over_udp)(self.query.wire, self)
@@ -89,6 +98,9 @@ class Asked(Deferred):
         if reply is None:
             return False
         forward = self._forward
+        if Family.watched:
+            took = forward.now() - (self.due - forward.read_timeout)
+            DURATION.add(took, forward.name, self._upstream.name, codes.rcode_name(_rcode(reply)))
         if forward.looks_at_replies and self._looked_at(reply):
             return True
         self.finish(Reply(self.query.wire[:2] + reply[2:]))
@@ -156,6 +168,8 @@ class Asked(Deferred):
         self._forward.finished(self)
         self.settle(result)
         for query, deferred in self.joined:
+            if query.metadata is not None:
+                query.metadata["forward/upstream"] = self._upstream.name
             deferred.settle(_for(query, result) if isinstance(result, Reply) else result)
 
 

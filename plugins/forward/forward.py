@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
 from corepy import wire as w
+from corepy.metrics import Counter
 from corepy.plugin import Address, ConfigError, Failure, Outcome, Plugin, Query
 from corepy.plugins.forward.asked import Asked
 from corepy.plugins.forward.policy import random
@@ -18,6 +19,10 @@ from corepy.upstream import Check, Host, Options, Target, Watched, connect, draw
 if TYPE_CHECKING:
     from corepy.errors import Position
     from corepy.plugin import Directive
+
+REJECTED: Final = Counter(
+    "forward_max_concurrent_rejects_total", "Queries refused since too many were on their way to upstreams."
+)
 
 MAX_CONCURRENT: Final = 32768
 """Queries on their way where the Corefile sets no bound: twice what one upstream may owe, and 50 MiB when each of them
@@ -122,7 +127,8 @@ class Forward(Plugin):
 
     def _open(self, targets: Iterable[Target]) -> None:
         self._watched = {
-            target: Watched(connect(target, self.options, self.clock), self.health, self.clock) for target in targets
+            target: Watched(connect(target, self.options, self.clock), self.health, self.clock, self.name)
+            for target in targets
         }
         self.upstreams = list(self._watched.values())
         attempts = self.max_connect_attempts
@@ -152,6 +158,7 @@ class Forward(Plugin):
             return self.next(query)
         stream = self.force_tcp or (query.endpoint.transport != "udp" and self._on_stream(query))
         if self.concurrent >= self._limit:
+            REJECTED.add()
             raise Failure(f"concurrent queries exceeded maximum {self._limit}", codes.REFUSED)
         self.concurrent += 1
         key = _equality(query, stream)

@@ -80,12 +80,17 @@ def _common(query: Query, reply: Reply, seconds: float) -> str:
 
 def _field(name: str) -> Field | None:
     """The function for the inside of a pair of braces; None where it is no placeholder."""
-    # The one place to ask the metadata of a query, which nobody collects yet.
-    return _nothing if name.startswith("/") else _FIELDS.get(name)
+    return _label(name[1:]) if name.startswith("/") else _FIELDS.get(name)
 
 
-def _nothing(_query: Query, _reply: Reply, _seconds: float) -> str:
-    return _EMPTY
+def _label(label: str) -> Field:
+    """What is known of the query under a label of metadata."""
+
+    def value(query: Query, _reply: Reply, _seconds: float) -> str:
+        known = (query.metadata or {}).get(label, _EMPTY)
+        return known if isinstance(known, str) else known()
+
+    return value
 
 
 def _host(address: Address) -> str:

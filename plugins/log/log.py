@@ -86,6 +86,9 @@ class QueryLog(Plugin):
         )
 
     def _write(self, query: Query, rule: Rule, started: float, reply: Reply) -> Reply:
+        if query.metadata is not None:
+            found = typify(reply.wire, do=query.do)
+            query.metadata.update({"log/type": found.value, "log/class": classify(found).value})
         if rule.classes is None or classify(typify(reply.wire, do=query.do)) in rule.classes:
             seconds = self.clock.now() - started if rule.format.timed else 0.0
             self.out.info(rule.format.line(query, reply, seconds))

@@ -7,11 +7,7 @@ them, and whole numbers without a point.
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import platform
-import sys
-import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,6 +23,7 @@ from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 import corepy
+from corepy import profiles
 from corepy.metrics import FAMILIES, SETTLE, Counter, Distribution, Family, Gauge, Histogram
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -53,17 +50,9 @@ class _Runtime(Collector):
     """More about Python's own life."""
 
     def collect(self) -> Iterator[Metric]:
-        """A few numbers that show what grows when memory does."""
-        yield GaugeMetricFamily("python_threads", "Threads that are alive.", threading.active_count())
-        yield GaugeMetricFamily("python_asyncio_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
-        yield GaugeMetricFamily("python_allocated_blocks", "Blocks of memory in use.", sys.getallocatedblocks())
-        yield GaugeMetricFamily("python_modules", "Modules that are imported.", len(sys.modules))
-        tracked = GaugeMetricFamily("python_gc_tracked_objects", "Objects by generation.", labels=["generation"])
-        for generation, count in enumerate(gc.get_count()):
-            tracked.add_metric([str(generation)], count)
-        yield tracked
-        frozen = gc.get_freeze_count()
-        yield GaugeMetricFamily("python_gc_frozen_objects", "Objects that no collection looks at.", frozen)
+        """One gauge for each number."""
+        for name, value in profiles.runtime().items():
+            yield GaugeMetricFamily(f"python_{name}", f"Python's {name.replace('_', ' ')}.", value)
 
 
 def _metric(family: Family) -> Metric:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from corepy import http
 from corepy import wire as w
-from corepy.metrics import Gauge
+from corepy.metrics import Family, Gauge
 from corepy.plugin import Directive, Failure, Outcome, Plugin, Query, Reply, after
 from corepy.plugins.prometheus.traffic import Traffic, report, traffic
 
@@ -58,6 +58,7 @@ class Prometheus(Plugin):
 
     async def start(self) -> None:
         """Open the endpoint. Raises OSError where the address cannot be had."""
+        Family.watched = True
         self._lease = await http.listen(self.host, self.port, {"/metrics": self._show}, self.clock)
 
     def stop(self) -> None:
