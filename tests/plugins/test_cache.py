@@ -1,0 +1,778 @@
+"""cache: what its lines mean, what is kept and for how long, and what clients get of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import dnslib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corepy import codes
+from corepy import wire as w
+from corepy.corefile import directives
+from corepy.deferred import Deferred
+from corepy.errors import ConfigError, Failure
+from corepy.log import Log
+from corepy.metrics import FAMILIES, SETTLE
+from corepy.plugins.cache import Cache
+from corepy.plugins.cache.setup import Limits, Settings, Stale
+from corepy.plugins.cache.store import CHANCES, Store
+from corepy.query import Outcome, Query, Reply
+from corepy.site import Site
+from corepy.testing import FakeClock, make_query
+
+ROOT = (b"\0",)
+ZONE = (w.encode_name("example.org"),)
+SOA = "example.org. 600 IN SOA ns.example.org. root.example.org. 1 7200 3600 1209600 60"
+WWW = "www.example.org. 300 IN A 192.0.2.1"
+
+
+def parse(text: str) -> Cache:
+    lines = directives(text)
+    for line in lines:
+        line.zones = ROOT
+    [plugin] = Cache.parse_all(lines)
+    for line in lines:
+        line.finish()
+    return plugin
+
+
+def made(zones: tuple[bytes, ...] = ROOT, **changed: Any) -> Cache:
+    return Cache(zones, replace(Settings(), **changed))
+
+
+def line(text: str) -> str:
+    return f"cache {{\n{text}\n}}"
+
+
+def at(place: str, what: str) -> str:
+    return f"plugin/cache: Corefile:{place}: {what}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cache", made()),
+        ("cache {\n}", made()),
+        ("cache 30", made(success=Limits(9984, 30), denial=Limits(9984, 30))),
+        ("cache 30 example.org", made(ZONE, success=Limits(9984, 30), denial=Limits(9984, 30))),
+        ("cache Example.org", made(ZONE)),
+        (line("success 5000"), made(success=Limits(4864, 3600))),
+        (line("success 0 60"), made(success=Limits(1024, 60))),
+        (line("denial 1000000 60 0"), made(denial=Limits(999936, 60, 0))),
+        (line("denial -1\nsuccess 1024 10 2"), made(success=Limits(1024, 10, 2), denial=Limits(1024, 1800))),
+        (line("prefetch 2"), made(prefetch=2)),
+        (line("prefetch 2 5m 90%"), made(prefetch=2, gap=300.0, percent=90)),
+        (line("serve_stale"), made(stale=Stale())),
+        (line("serve_stale 30m Immediate 30s 1m"), made(stale=Stale(1800.0, ttl=30, recheck=60.0))),
+        (line("serve_stale 1h verify 100ms 30s 5m"), made(stale=Stale(3600.0, True, 0.1, 30, 300.0))),
+        (line("serve_stale\nserve_stale_policy Prefer_Positive"), made(stale=Stale(), prefer_positive=True)),
+        (line("serve_stale_policy prefer_positive\nserve_stale"), made(stale=Stale(), prefer_positive=True)),
+        (line("servfail 0"), made(servfail=0.0)),
+        (line("servfail 5m"), made(servfail=300.0)),
+        (line("disable success"), made(no_success=ROOT)),
+        (line("disable denial example.org"), made(no_denial=ZONE)),
+        (line("keepttl"), made(keepttl=True)),
+        ("cache\ncache", at("2:1", "given twice in a server block, first at Corefile:1:1")),
+        ("cache 0", at("1:7", "invalid argument '0', expected a TTL in seconds from 1 to 2147483647")),
+        ("cache -5", at("1:7", "invalid argument '-5', expected a TTL in seconds from 1 to 2147483647")),
+        (line("success"), at("2:1", "'success' lacks an argument, expected a capacity, the number of replies to keep")),
+        (
+            line("success many"),
+            at("2:9", "invalid argument 'many', expected a capacity, the number of replies to keep"),
+        ),
+        (line("denial 1 0"), at("2:10", "invalid argument '0', expected a TTL in seconds from 1 to 2147483647")),
+        (
+            line("denial 1 1 -1"),
+            at("2:12", "invalid argument '-1', expected the lowest TTL in seconds from 0 to 2147483647"),
+        ),
+        (line("success 1 1 1 1"), at("2:15", "unexpected argument '1', expected the end of the line")),
+        (
+            line("prefetch -1"),
+            at("2:10", "invalid argument '-1', expected how many queries make a name popular of at least 0"),
+        ),
+        (
+            line("prefetch 1 soon"),
+            at("2:12", "invalid argument 'soon', expected a duration such as 30s or 1h30m"),
+        ),
+        (line("prefetch 1 1m 9%"), at("2:15", "invalid argument '9%', expected a percentage from 10% to 90%")),
+        (line("prefetch 1 1m 50"), at("2:15", "invalid argument '50', expected a percentage from 10% to 90%")),
+        (line("prefetch 1 1m 50% 1"), at("2:19", "unexpected argument '1', expected the end of the line")),
+        (
+            line("serve_stale -1s"),
+            at("2:13", "invalid argument '-1s', expected a duration such as 30s or 1h30m of at least 0s"),
+        ),
+        (line("serve_stale 1h later"), at("2:16", "invalid argument 'later', expected one of immediate, verify")),
+        (
+            line("serve_stale 1h immediate 1.5s"),
+            at("2:26", "invalid argument '1.5s', expected a TTL as a duration of whole seconds, such as 30s"),
+        ),
+        (
+            line("serve_stale 1h verify 0 30s 6m"),
+            at("2:29", "invalid serve_stale duration '6m', expected a duration of at most 5m"),
+        ),
+        (
+            line("serve_stale 1h immediate 1s 1s 1s"),
+            at("2:32", "unexpected argument '1s', expected the end of the line"),
+        ),
+        (line("serve_stale_policy prefer_positive"), at("2:1", "serve_stale_policy without serve_stale")),
+        (
+            line("serve_stale_policy prefer_positive\nserve_stale_policy prefer_positive"),
+            at("3:1", "serve_stale_policy is given twice, first at Corefile:2:1"),
+        ),
+        (line("serve_stale_policy none"), at("2:20", "invalid argument 'none', expected prefer_positive")),
+        (line("servfail 5m1s"), at("2:10", "invalid servfail duration '5m1s', expected a duration of at most 5m")),
+        (line("disable all"), at("2:9", "invalid argument 'all', expected one of success, denial")),
+        (line("keepttl yes"), at("2:9", "unexpected argument 'yes', expected no arguments")),
+        (
+            line("nothing"),
+            at(
+                "2:1",
+                "unknown option 'nothing', expected one of success, denial, prefetch, serve_stale, serve_stale_policy, "
+                "servfail, disable, keepttl",
+            ),
+        ),
+    ],
+)
+def test_lines(text: str, expected: Cache | str) -> None:
+    try:
+        result: object = parse(text)
+    except ConfigError as error:
+        result = str(error)
+    assert result == expected
+
+
+class Upstream:
+    """The plugin behind: it hears queries and says what it was told to, for each name; `hold` makes it slow."""
+
+    def __init__(self) -> None:
+        self.heard: list[Query] = []
+        self.says: Callable[[Query], Reply] = lambda query: answer(query, WWW)
+        self.hold = False
+        self.held: list[tuple[Query, Deferred]] = []
+        self.error: Exception | None = None
+
+    def serve(self, query: Query) -> Outcome:
+        self.heard.append(query)
+        if self.hold:
+            self.held.append((query, Deferred()))
+            return self.held[-1][1]
+        if self.error is not None:
+            raise self.error
+        return self.says(query)
+
+    def release(self, result: Exception | None = None) -> None:
+        """Answer what was held."""
+        for query, deferred in self.held:
+            deferred.settle(result or self.says(query))
+        self.held.clear()
+
+    def count(self) -> int:
+        """Queries since the last look."""
+        heard = len(self.heard)
+        self.heard.clear()
+        return heard
+
+
+def answer(query: Query, *records: str, flags: int = w.RA, **more: Any) -> Reply:
+    reply = Reply.answer(query, *records, authoritative=False, **more)
+    wire = reply.wire
+    return Reply(wire[:2] + (reply.flags | flags).to_bytes(2, "big") + wire[4:])
+
+
+class Bench:
+    """A cache between clients and an upstream, on a clock that stands still."""
+
+    def __init__(self, text: str = "cache") -> None:
+        self.clock, self.upstream = FakeClock(), Upstream()
+        self.cache = parse(text)
+        self.cache.clock, self.cache.next, self.cache.log = self.clock, self.upstream.serve, Log("plugin/cache: ")
+
+    def ask(self, name: str = "www.example.org", qtype: str = "A", **how: Any) -> Reply:
+        outcome = self.cache.serve(make_query(name, qtype, **how))
+        assert isinstance(outcome, Reply)
+        return outcome
+
+    def wait(self, name: str = "www.example.org") -> Deferred:
+        outcome = self.cache.serve(make_query(name))
+        assert isinstance(outcome, Deferred)
+        return outcome
+
+    def says(self, *records: str, **more: Any) -> None:
+        self.upstream.says = lambda query: answer(query, *records, **more)
+
+
+def ttls(reply: Reply) -> list[int]:
+    return [record.ttl for record in w.records(reply.wire)]
+
+
+def test_a_hit_has_the_clients_id_spelling_and_flags_and_the_time_that_is_left() -> None:
+    bench = Bench()
+    first = bench.ask()
+    assert (first.flags & w.AA, ttls(first)) == (0, [300])
+    bench.clock.advance(10.5)
+    query = make_query("WWW.example.ORG", flags=0)
+    hit = bench.cache.serve(query)
+    assert isinstance(hit, Reply)
+    assert hit.wire[:2] == query.wire[:2]
+    assert hit.wire[12 : query.qend] == query.question
+    assert hit.flags == w.QR | w.AA | w.RA
+    assert ttls(hit) == [290]   # 289.5 s are left; parts of a second count as one, as in CoreDNS
+    assert hit.plain
+    assert bench.upstream.count() == 1
+
+
+def test_the_record_is_the_one_that_was_there() -> None:
+    bench = Bench()
+    bench.says(WWW, "www.example.org. 120 IN TXT x", authority=["example.org. 900 IN NS ns.example.org."])
+    bench.ask()
+    hit = bench.ask().record
+    assert [str(record) for record in hit.rr + hit.auth] == [
+        "www.example.org.        120     IN      A       192.0.2.1",
+        'www.example.org.        120     IN      TXT     "x"',
+        "example.org.            120     IN      NS      ns.example.org.",
+    ]
+
+
+def test_a_reply_that_was_handed_on_is_never_changed() -> None:
+    bench = Bench("cache 60")
+    given = answer(make_query("www.example.org"), WWW)
+    before = given.wire
+    bench.upstream.says = lambda _query: given
+    assert ttls(bench.ask()) == [60]
+    assert given.wire == before
+
+
+def test_time_is_over() -> None:
+    bench = Bench("cache 60")
+    bench.ask()
+    bench.clock.advance(59.9)
+    assert ttls(bench.ask()) == [1]
+    bench.clock.advance(0.1)
+    assert ttls(bench.ask()) == [60]
+    assert bench.upstream.count() == 2
+
+
+def test_keepttl() -> None:
+    bench = Bench("cache 60 {\nkeepttl\n}")
+    bench.ask()
+    bench.clock.advance(59)
+    assert ttls(bench.ask()) == [60]
+    bench.clock.advance(1)
+    bench.ask()
+    assert bench.upstream.count() == 2
+
+
+def test_other_types_classes_and_flags_have_entries_of_their_own() -> None:
+    bench = Bench()
+    how: list[dict[str, Any]] = [
+        {}, {"qtype": "AAAA"}, {"qclass": codes.CH}, {"flags": w.CD}, {"edns": 1232, "do": True},
+        {"edns": 1232, "do": True, "flags": w.CD}, {"qtype": "TYPE65"}, {"qtype": "TYPE97"},
+    ]  # fmt: skip
+    for each in how:
+        bench.says(f"www.example.org. 300 {codes.class_name(each.get('qclass', 1))} A 192.0.2.1", authority=[SOA])
+        bench.ask(**each)
+    assert bench.upstream.count() == len(how)
+    for each in how:
+        bench.ask(**each)
+    bench.ask(edns=4096)   # EDNS without DO is as none
+    assert bench.upstream.count() == 0
+
+
+def test_the_upstream_is_asked_for_ad_and_who_asks_is_told() -> None:
+    bench = Bench()
+    bench.says(WWW, flags=w.RA | w.AD)
+    assert not bench.ask().flags & w.AD
+    assert bench.upstream.heard[0].flags == w.RD | w.AD
+    assert not bench.ask().flags & w.AD
+    assert bench.ask(flags=w.AD).flags == w.QR | w.AA | w.RA | w.AD
+    assert bench.ask(edns=1232, do=True).flags & w.AD
+
+
+ALIAS = "www.example.org. 200 IN CNAME example.net."
+
+
+@pytest.mark.parametrize(
+    ("records", "how", "kept", "ttl"),
+    [
+        ([WWW], {}, 300, 300),
+        ([WWW.replace("300", "1")], {}, 5, 5),
+        ([WWW.replace("300", "90000")], {}, 3600, 3600),
+        ([WWW], {"additional": ["ns.example.org. 40 IN A 192.0.2.2"]}, 40, 40),
+        ([], {"authority": [SOA]}, 60, 60),
+        ([], {"authority": [SOA.replace(" 60", " 9000").replace("600 IN", "8000 IN")]}, 1800, 1800),
+        ([], {"rcode": codes.NXDOMAIN, "authority": [SOA]}, 60, 60),
+        ([], {"rcode": codes.NXDOMAIN}, 0, None),
+        ([], {}, 5, None),
+        ([], {"additional": ["www.example.org. 0 IN A 192.0.2.2"]}, 5, 5),
+        ([ALIAS, "example.net. 100 IN A 192.0.2.1"], {}, 100, 100),
+        (["example.net. 100 IN A 192.0.2.1", ALIAS, ALIAS], {}, 100, 100),
+        ([ALIAS], {}, 0, 200),
+        ([ALIAS, "www.example.org. 200 IN A 192.0.2.1"], {}, 0, 200),
+        ([ALIAS, "www.example.org. 200 IN CNAME example.com."], {}, 0, 200),
+        ([ALIAS, "example.net. 200 IN CNAME www.example.org."], {}, 0, 200),
+        ([ALIAS], {"authority": [SOA]}, 60, 60),
+        ([ALIAS, "example.net. 100 IN A 192.0.2.1"], {"authority": [SOA]}, 100, 100),
+        ([], {"authority": ["example.org. 900 IN NS ns.example.net."]}, 5, 5),
+        ([], {"rcode": codes.SERVFAIL}, 5, None),
+        ([], {"rcode": codes.NOTIMP, "authority": [SOA]}, 5, 5),
+        ([], {"rcode": codes.REFUSED, "authority": [SOA]}, 0, 5),
+        ([], {"rcode": codes.FORMERR}, 0, None),
+        ([WWW], {"rcode": codes.NXDOMAIN}, 0, 5),
+        ([WWW], {"flags": w.TC}, 0, 300),
+    ],
+)
+def test_how_long_a_reply_is_kept(records: list[str], how: dict[str, Any], kept: int, ttl: int | None) -> None:
+    bench = Bench()
+    bench.says(*records, **how)
+    assert set(ttls(bench.ask())) == ({ttl} if ttl is not None else set())
+    if kept:
+        bench.clock.advance(kept - 0.001)
+        assert set(ttls(bench.ask())) <= {1}
+        assert bench.upstream.count() == 1
+        bench.clock.advance(0.001)
+    bench.ask()
+    assert bench.upstream.count() == 1 + (not kept)
+
+
+@pytest.mark.parametrize(
+    ("qtype", "records", "kept"),
+    [
+        ("CNAME", [ALIAS], True),
+        ("CNAME", [ALIAS, "www.example.org. 200 IN CNAME example.com."], False),
+        ("CNAME", [WWW], False),
+        ("ANY", [ALIAS], True),
+        ("ANY", ["example.net. 100 IN A 192.0.2.1"], False),
+        ("MX", [WWW], False),
+    ],
+)
+def test_what_answers_other_types(qtype: str, records: list[str], kept: bool) -> None:
+    bench = Bench()
+    bench.says(*records)
+    bench.ask(qtype=qtype)
+    bench.ask(qtype=qtype)
+    assert bench.upstream.count() == 2 - kept
+
+
+def test_what_is_no_question_for_a_cache() -> None:
+    bench = Bench()
+    bench.says("example.org. 600 IN SOA a. b. 1 2 3 4 5")
+    for _ in range(2):
+        assert ttls(bench.ask("example.org", "AXFR")) == [600]
+        assert ttls(bench.ask("example.org", "IXFR")) == [600]
+    assert bench.upstream.count() == 4
+    bench.ask("example.org", "SOA")
+    bench.ask("example.org", "SOA", flags=codes.NOTIFY << 11)
+    bench.ask("example.org", "SOA", flags=codes.NOTIFY << 11 | w.CD)
+    assert bench.upstream.count() == 3
+
+
+@pytest.mark.parametrize("wire", [b"", b"\0\0\x80\0" + bytes(7), b"\0\0\x80\0\0\1\0\1\0\0\0\0\0\0\1\0\1"])
+def test_what_cannot_be_read_is_handed_on(wire: bytes) -> None:
+    bench = Bench()
+    bench.upstream.says = lambda _query: Reply(wire)
+    assert bench.ask().wire == wire
+    bench.ask()
+    assert bench.upstream.count() == 2
+
+
+def test_a_reply_to_another_question_is_not_kept() -> None:
+    bench = Bench()
+    other = make_query("www.example.net")
+    for says in (answer(other, WWW), Reply(answer(make_query("www.example.org"), WWW).wire.replace(b"\x81", b"\1", 1))):
+        bench.upstream.says = lambda _query, says=says: says  # type: ignore[misc]
+        bench.ask()
+    assert (bench.upstream.count(), len(bench.cache.successes.entries)) == (2, 0)
+
+
+def test_another_spelling_of_the_question_is_the_same_question() -> None:
+    bench = Bench()
+    bench.upstream.says = lambda _query: answer(make_query("Www.Example.Org"), WWW)
+    bench.ask()
+    assert b"\3www\7example\3org\0" in bench.ask().wire
+    assert bench.upstream.count() == 1
+
+
+def opt(flags: int = 0, extended: int = 0) -> bytes:
+    return w.opt_record(1232, extended, flags, w.option(codes.OPT, b"x"))
+
+
+def test_the_opt_record_stays_between_the_hops() -> None:
+    bench = Bench()
+    bench.upstream.says = lambda query: Reply(w.with_additional(answer(query, WWW).wire, opt()))
+    first, hit = bench.ask(edns=1232), bench.ask(edns=1232)
+    assert w.find_opt(first.wire) is w.find_opt(hit.wire) is None
+    assert first.plain
+    assert hit.plain
+
+
+def test_an_extended_rcode_needs_its_opt_record() -> None:
+    bench = Bench()
+    bench.upstream.says = lambda query: Reply(w.with_additional(answer(query).wire, opt(extended=1)))
+    found = w.find_opt(bench.ask(edns=1232).wire)
+    assert found is not None
+    assert (found.ttl >> 24, found.end - found.data) == (1, 0)
+    bench.ask(edns=1232)
+    assert bench.upstream.count() == 2
+
+
+def test_records_behind_the_opt_record() -> None:
+    bench = Bench()
+
+    def says(query: Query) -> Reply:
+        wire = w.with_additional(answer(query, WWW).wire, opt())
+        return Reply(w.with_additional(wire, b"\xc0\x0c" + w.RECORD.pack(codes.A, 1, 9, 4) + last))
+
+    bench.upstream.says = says
+    last = bytes((192, 0, 2, 1))
+    assert ttls(bench.ask(edns=1232)) == [9, 9]
+    last = b"\xff\xff\xff\xff"   # could be a pointer: no way to know without reading every type of data
+    assert ttls(bench.ask("example.org", edns=1232)) == [300, 0, 9]
+    assert bench.upstream.count() == 2
+
+
+@given(st.binary(max_size=120), st.integers(0, 200), st.integers(0, 255))
+def test_no_reply_breaks_the_cache(behind: bytes, place: int, octet: int) -> None:
+    bench = Bench()
+
+    def says(query: Query) -> Reply:
+        wire = bytearray(answer(query, WWW, authority=[SOA]).wire + behind)
+        wire[place % len(wire)] = octet
+        return Reply(bytes(wire))
+
+    bench.upstream.says = says
+    for _ in range(2):
+        assert bench.ask(edns=1232).wire
+
+
+def test_zones() -> None:
+    bench = Bench("cache example.org")
+    for name in ("www.example.org", "www.example.net"):
+        bench.ask(name)
+        bench.ask(name)
+    assert bench.upstream.count() == 3
+
+
+def test_disable() -> None:
+    bench = Bench("cache 60 {\ndisable success sub.example.org\ndisable denial\n}")
+    for name in ("www.example.org", "www.sub.example.org"):
+        bench.says(f"{name}. 300 IN A 192.0.2.1")
+        assert ttls(bench.ask(name)) == [60]   # capped all the same
+        bench.ask(name)
+    assert bench.upstream.count() == 3
+    bench.says(authority=[SOA])
+    bench.ask("nothing.example.org")
+    bench.ask("nothing.example.org")
+    assert bench.upstream.count() == 2
+
+
+def test_a_failure_behind_is_not_kept() -> None:
+    bench = Bench()
+    bench.upstream.error = Failure("no upstream")
+    with pytest.raises(Failure):
+        bench.ask()
+    bench.upstream.error = None
+    assert bench.ask().rcode == 0
+
+
+def test_a_kept_failure_does_not_hide_an_answer() -> None:
+    bench = Bench("cache {\nprefetch 1 1m 90%\n}")
+    bench.ask()
+    bench.says(rcode=codes.SERVFAIL)
+    bench.clock.advance(200)
+    bench.ask()   # and fetches, in vain
+    assert len(bench.cache.denials.entries) == 1
+    assert bench.ask().rcode == codes.NOERROR
+
+
+def test_replies_that_come_later() -> None:
+    bench = Bench()
+    bench.upstream.hold = True
+    waiting = bench.wait()
+    bench.upstream.release()
+    assert isinstance(waiting.result, Reply)
+    assert ttls(bench.ask()) == [300]
+
+
+# --- prefetch ---
+
+
+def test_what_is_popular_is_fetched_before_it_expires() -> None:
+    bench = Bench("cache 100 {\nprefetch 2 1m 10%\n}")
+    bench.ask()
+    bench.clock.advance(80)
+    bench.ask()   # the first hit of a popular entry
+    bench.clock.advance(9)
+    bench.ask()   # the second, but there is time
+    assert bench.upstream.count() == 1
+    bench.clock.advance(1)
+    bench.upstream.hold = True
+    assert ttls(bench.ask()) == [10]
+    assert ttls(bench.ask()) == [10]   # it is being fetched
+    [asked] = bench.upstream.heard
+    assert (asked.endpoint.transport, asked.flags) == ("tcp", w.RD | w.AD)
+    bench.upstream.release()
+    bench.clock.advance(20)
+    assert ttls(bench.ask()) == [80]
+    bench.upstream.hold = False
+    bench.clock.advance(70)   # longer than a minute: a popular entry no more
+    bench.ask()
+    assert bench.upstream.count() == 1
+
+
+def test_popularity_survives_the_fetch() -> None:
+    bench = Bench("cache 100 {\nprefetch 3 1m 90%\n}")
+    bench.ask()
+    bench.clock.advance(20)
+    for _ in range(3):
+        bench.ask()
+    assert bench.upstream.count() == 2
+    bench.clock.advance(20)
+    bench.ask()
+    assert bench.upstream.count() == 1
+
+
+@pytest.mark.parametrize("error", [Failure("no upstream"), RuntimeError("a bug")])
+def test_a_fetch_that_fails_is_for_those_who_debug(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = Bench("cache 100 {\nprefetch 1 1m 90%\n}")
+    bench.ask()
+    bench.upstream.error = error
+    bench.clock.advance(20)
+    assert ttls(bench.ask()) == [80]
+    assert not capsys.readouterr().out
+    monkeypatch.setattr(Log, "debugging", True)
+    bench.ask()
+    assert capsys.readouterr().out == f"[DEBUG] plugin/cache: cannot refresh www.example.org. A: {error}\n"
+
+
+# --- serve_stale ---
+
+
+def stale(how: str = "", more: str = "") -> Bench:
+    """A bench with an entry whose time is over, and an upstream that has other things to say."""
+    bench = Bench(f"cache 60 {{\nserve_stale {how}\n{more}\n}}")
+    bench.ask()
+    bench.clock.advance(70)
+    bench.upstream.count()
+    bench.says("www.example.org. 300 IN A 192.0.2.9")
+    return bench
+
+
+def is_new(reply: Reply) -> bool:
+    return reply.wire.endswith(bytes((192, 0, 2, 9)))
+
+
+def test_stale_at_once_and_new_behind() -> None:
+    bench = stale()
+    bench.upstream.hold = True
+    old = bench.ask()
+    assert (is_new(old), ttls(old)) == (False, [0])
+    bench.ask()
+    assert bench.upstream.count() == 1
+    bench.upstream.release()
+    assert is_new(bench.ask())
+
+
+def test_stale_for_an_hour() -> None:
+    bench = stale("1h")
+    bench.upstream.error = Failure("no upstream")
+    bench.clock.advance(3600 - 11)
+    assert ttls(bench.ask()) == [0]
+    bench.clock.advance(1)
+    with pytest.raises(Failure):
+        bench.ask()
+
+
+def test_stale_with_a_ttl_and_a_pause_after_a_failure() -> None:
+    bench = stale("1h immediate 30s 10s")
+    bench.upstream.error = Failure("no upstream")
+    assert ttls(bench.ask()) == [30]
+    bench.clock.advance(9.9)
+    bench.ask()
+    assert bench.upstream.count() == 1
+    bench.clock.advance(0.1)
+    bench.ask()
+    assert bench.upstream.count() == 1
+
+
+@pytest.mark.parametrize("how", [{"rcode": codes.SERVFAIL}, {"rcode": codes.REFUSED}, {"flags": w.TC}])
+@pytest.mark.parametrize("mode", ["1h", "1h verify"])
+def test_what_is_no_news_takes_no_place(how: dict[str, Any], mode: str) -> None:
+    bench = stale(mode)
+    bench.says(**how)
+    for _ in range(2):
+        assert (bench.ask().rcode, bench.upstream.count()) == (codes.NOERROR, 1)
+    bench.upstream.says = lambda _query: Reply(b"\0\0")
+    assert bench.ask().rcode == codes.NOERROR
+
+
+def test_a_denial_is_news() -> None:
+    bench = stale()
+    bench.says(rcode=codes.NXDOMAIN, authority=[SOA])
+    bench.ask()
+    assert bench.ask().rcode == codes.NXDOMAIN
+
+
+def test_keepttl_keeps_that_of_stale_replies() -> None:
+    assert ttls(stale(more="keepttl").ask()) == [60]
+
+
+def test_verify_asks_first() -> None:
+    bench = stale("1h verify")
+    assert is_new(bench.ask())
+    bench.clock.advance(70)
+    bench.upstream.error = Failure("no upstream")
+    assert ttls(bench.ask()) == [0]
+    bench.upstream.error, bench.upstream.hold = None, True
+    waiting = bench.wait()
+    bench.upstream.release(Failure("late"))
+    assert isinstance(waiting.result, Reply)
+    assert ttls(waiting.result) == [0]
+
+
+def test_verify_after_a_denial() -> None:
+    bench = Bench("cache {\nserve_stale 1h verify\n}")
+    bench.says(rcode=codes.NXDOMAIN, authority=[SOA])
+    bench.ask()
+    bench.clock.advance(70)
+    bench.says(WWW)
+    assert bench.ask().rcode == codes.NOERROR
+    bench.upstream.count()
+    assert bench.ask().rcode == codes.NOERROR
+    assert bench.upstream.count() == 0
+
+
+def test_verify_for_so_long() -> None:
+    bench = stale("1h verify 100ms 30s")
+    bench.upstream.hold = True
+    waiting = bench.wait()
+    bench.clock.advance(0.09)
+    assert waiting.result is None
+    bench.clock.advance(0.01)
+    assert isinstance(waiting.result, Reply)
+    assert ttls(waiting.result) == [30]
+    bench.upstream.release()   # late, but it is kept
+    assert is_new(bench.ask())
+    bench.clock.advance(70)
+    soon = bench.wait()
+    bench.upstream.release()
+    assert isinstance(soon.result, Reply)
+    assert (is_new(soon.result), ttls(soon.result), soon.result.flags & w.AA) == (True, [60], w.AA)
+
+
+def test_verify_with_a_pause() -> None:
+    bench = stale("1h verify 0 30s 10s")
+    bench.upstream.error = Failure("no upstream")
+    bench.ask()
+    bench.ask()
+    assert bench.upstream.count() == 1
+    bench.clock.advance(10)
+    bench.says(rcode=codes.SERVFAIL)
+    bench.upstream.error = None
+    bench.ask()
+    bench.ask()
+    assert bench.upstream.count() == 1
+    bench.clock.advance(10)
+    bench.says("www.example.org. 300 IN A 192.0.2.9")
+    assert is_new(bench.ask())
+
+
+@pytest.mark.parametrize("mode", ["1h", "1h verify"])
+def test_prefer_positive(mode: str) -> None:
+    bench = stale(mode, "serve_stale_policy prefer_positive")
+    for no_answer in ({"rcode": codes.NXDOMAIN, "authority": [SOA]}, {}, {"rcode": codes.SERVFAIL}):
+        bench.says(**no_answer)
+        assert ttls(bench.ask()) == [0]
+        assert ttls(bench.ask()) == [0]
+    bench.says("www.example.org. 300 IN A 192.0.2.9")
+    bench.ask()
+    assert is_new(bench.ask())
+    assert not bench.cache.denials.entries
+
+
+# --- capacity ---
+
+
+class Thing:
+    asked = False
+
+
+def test_what_was_asked_for_stays() -> None:
+    store: Store[Thing] = Store(4)
+    for name in b"abcd":
+        assert not store.put(bytes((name,)), Thing())
+    store.entries[b"a"].asked = True
+    assert store.put(b"e", Thing())
+    assert set(store.entries) == {b"a", b"c", b"d", b"e"}
+    del store.entries[b"c"]
+    assert not store.put(b"f", Thing())
+    assert set(store.entries) == {b"a", b"d", b"e", b"f"}
+    assert not store.put(b"f", Thing())
+
+
+def test_a_new_entry_always_has_its_place() -> None:
+    store: Store[Thing] = Store(2 * CHANCES)
+    for number in range(100):
+        store.put(str(number).encode(), Thing())
+        for entry in store.entries.values():
+            entry.asked = True
+    assert len(store.entries) == 2 * CHANCES
+    assert b"99" in store.entries
+
+
+def test_no_more_than_the_capacity() -> None:
+    bench = Bench("cache {\nsuccess 1024\n}")
+    bench.upstream.says = lambda query: answer(query, f"{query.name} 300 IN A 192.0.2.1")
+    for number in range(1100):
+        bench.ask(f"a{number}.example.org")
+    assert len(bench.cache.successes.entries) == 1024
+
+
+def test_metrics() -> None:
+    bench = Bench("cache example.org {\nserve_stale\n}")
+    site = Site([])
+    site.view = "inside"
+    bench.cache.configure(site)
+    bench.ask()
+    bench.ask()
+    bench.clock.advance(400)
+    bench.ask()
+    bench.says(authority=[SOA])
+    bench.ask("nothing.example.org")
+    bench.ask("nothing.example.org")
+    bench.upstream.says = lambda _query: answer(make_query("x.example.org"), WWW.replace("www", "x"))
+    bench.ask("dropped.example.org")
+    for settle in SETTLE:
+        settle()
+    place = ("dns://:53", "example.org.", "inside")
+    success, denial = ("dns://:53", "success", *place[1:]), ("dns://:53", "denial", *place[1:])
+    expected = {
+        "requests_total": {place: 6}, "misses_total": {place: 3}, "prefetch_total": {place: 1},
+        "drops_total": {place: 1}, "served_stale_total": {place: 1}, "hits_total": {success: 2, denial: 1},
+        "entries": {success: 1, denial: 1},
+    }  # fmt: skip
+    for name, numbers in expected.items():
+        family: Any = FAMILIES[f"cache_{name}"]
+        assert {labels: value for labels, value in family.values.items() if labels[-1] == "inside"} == numbers, name
+
+
+def test_neither_hit_nor_miss_needs_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = answer(make_query("www.example.org"), WWW)
+    bench = Bench()
+    bench.upstream.says = lambda _query: Reply(reply.wire)
+
+    def fail(*_args: object) -> None:
+        raise AssertionError("dnslib was asked")
+
+    monkeypatch.setattr(dnslib.DNSRecord, "parse", fail)
+    monkeypatch.setattr(dnslib.DNSRecord, "pack", fail)
+    reply.wire  # noqa: B018 - packed above
+    assert bench.ask().wire
+    assert ttls(bench.ask(edns=1232)) == [300]
+    assert bench.upstream.count() == 1
