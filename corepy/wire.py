@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from corepy import codes
@@ -129,6 +129,14 @@ def is_subdomain(name: bytes, zone: bytes) -> bool:
     while at < end:
         at += name[at] + 1
     return at == end
+
+
+def in_zones(name: bytes, zones: Iterable[bytes]) -> bool:
+    """Whether `name` is in one of the zones; all as keys."""
+    for zone in zones:  # noqa: SIM110 - any() with a generator costs twice as much
+        if zone == b"\0" or is_subdomain(name, zone):
+            return True
+    return False
 
 
 def labels(name: bytes) -> int:

@@ -67,6 +67,12 @@ def test_subdomains_are_whole_labels(name: bytes, zone: bytes) -> None:
     assert w.labels(name) == len(list(w.suffixes(name))) - 1
 
 
+@given(NAME, st.lists(NAME, max_size=3))
+def test_a_name_is_in_zones_if_it_is_in_one(name: bytes, zones: list[bytes]) -> None:
+    assert w.in_zones(name, zones) == any(w.is_subdomain(name, zone) for zone in zones)
+    assert w.in_zones(name, [*zones, b"\0"])
+
+
 def test_a_subdomain_is_not_a_suffix_of_octets() -> None:
     assert not w.is_subdomain(w.encode_name("myexample.org"), w.encode_name("example.org"))
     assert not w.is_subdomain(b"\x0c\7example\3org\0", w.encode_name("example.org"))   # one label of 12 octets

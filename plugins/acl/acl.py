@@ -99,7 +99,7 @@ class Acl(Plugin):
         """What to do, and the zones of the list that says so."""
         packed, qtype = query.client.packed, query.qtype
         for zones, rules in self.lists:
-            if not any(w.is_subdomain(query.key, zone) for zone in zones):
+            if not w.in_zones(query.key, zones):
                 continue
             for action, types, networks in rules:
                 if (types is None or qtype in types) and (networks is None or packed in networks):

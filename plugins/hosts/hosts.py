@@ -130,12 +130,12 @@ class Hosts(Plugin):
         return self._without_answer(query, key)
 
     def _without_answer(self, query: Query, key: bytes) -> Outcome:
-        if not any(w.is_subdomain(key, zone) for zone in self.zones):
+        if not w.in_zones(key, self.zones):
             return self.next(query)
         falls = self.fallthrough.through(key)
         if falls and self.unsupported and query.qtype not in _RECORD_SIZE:
             return self.next(query)
-        if any(self._addresses(rtype, key) for rtype in _RECORD_SIZE):
+        if self._tables and any([self._addresses(rtype, key) for rtype in _RECORD_SIZE]):
             return Reply.build(query, flags=w.AA)
         # NXDOMAIN needs a SOA (RFC 2308 3), which a hosts file does not have: CoreDNS says SERVFAIL.
         return self.next(query) if falls else Reply.failed(query)

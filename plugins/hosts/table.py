@@ -68,7 +68,7 @@ def parse(text: bytes, zones: Sequence[bytes], *, ttl: int, reverse: bool = True
 
     With `reverse` there are PTR records, but none for wildcards. Names are in lower case.
     """
-    table, everywhere = Table(), _ROOT in zones
+    table = Table()
     last, packed, record = b"", b"", b""
     for line in BytesIO(text):
         words = line.partition(b"#")[0].split()
@@ -81,7 +81,7 @@ def parse(text: bytes, zones: Sequence[bytes], *, ttl: int, reverse: bool = True
             continue
         for word in words[1:]:
             key = _key(word)
-            if key is not None and (everywhere or any(w.is_subdomain(key, zone) for zone in zones)):
+            if key is not None and w.in_zones(key, zones):
                 table.add(packed, key, record, _encode(codes.PTR, ttl, key) if reverse else None)
     return table
 
