@@ -135,7 +135,7 @@ class Hosts(Plugin):
         falls = self.fallthrough.through(key)
         if falls and self.unsupported and query.qtype not in _RECORD_SIZE:
             return self.next(query)
-        if self._tables and any([self._addresses(rtype, key) for rtype in _RECORD_SIZE]):
+        if self._tables and (self._addresses(codes.A, key) or self._addresses(codes.AAAA, key)):
             return Reply.build(query, flags=w.AA)
         # NXDOMAIN needs a SOA (RFC 2308 3), which a hosts file does not have: CoreDNS says SERVFAIL.
         return self.next(query) if falls else Reply.failed(query)
