@@ -306,6 +306,15 @@ def test_a_function_that_is_data_is_not_called_before_call() -> None:
     assert compile_template("{{ if .f }}{{ call .f }}{{ end }}").render(data) == "called"
 
 
+def test_values_of_other_types_are_their_text() -> None:
+    class Word(str):
+        __slots__ = ()
+
+    data = {"word": Word("a"), "function": Function(lambda: "")}
+    assert compile_template("{{ .word }}{{ printf `%s %q %T` .word .word .word }}").render(data) == 'aa "a" func'
+    assert "%!d(" in compile_template("{{ printf `%d` .function }}").render(data)
+
+
 def test_equal_by_name_and_text() -> None:
     assert compile_template("{{ 1 }}") == compile_template("{{ 1 }}")
     assert len({compile_template("a"), compile_template("a"), compile_template("a", "b")}) == 2

@@ -122,8 +122,7 @@ def test_what_a_zone_file_hands_in() -> None:
         ("UID 7", "00000007"),
         ("HTTPS 0 a.", "0000 016100"),
         ("HTTPS 1 . ipv6hint=2001:db8::1 port=8443 alpn=h2,h3 no-default-alpn ipv4hint=192.0.2.1,192.0.2.2",
-         "000100 00010006026832026833 00020000 0003000220fb 00040008c0000201c0000202 00060010"
-         + "20010db8" + "0" * 23 + "1"),
+         f"000100 00010006026832026833 00020000 0003000220fb 00040008c0000201c0000202 0006001020010db8 {1:024x}"),
         ('SVCB 1 a. mandatory=port,alpn alpn=h2 port=1 key667="hello\\210qoo" ech=AQID',
          "0001 016100 0000000400010003 00010003026832 000300020001 00050003010203 029b000968656c6c6fd2716f6f"),
         (r'SVCB 1 . alpn="a\\,b,c"', "0001 00 0001 0006 03612c620163"),
@@ -327,6 +326,8 @@ def test_what_is_encoded_is_decoded(
 def test_decode_refuses_what_is_no_message() -> None:
     with pytest.raises(Malformed):
         decode(whole(WWW, records("a. 1 A 192.0.2.1"))[:-1])
+    with pytest.raises(Malformed):
+        decode(b"")
 
 
 def test_decode_takes_what_old_servers_compressed() -> None:

@@ -166,7 +166,7 @@ def _format(spec: Spec, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{' '.join([_format(spec, each) for each in value])}]"
     writer = _WRITERS.get(type(value))
-    written = writer(spec, value) if writer else None
+    written = writer(spec, value) if writer else _string(spec, str(value))
     return written if written is not None else f"%!{spec.verb}({_bad_value(value, spec)})"
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from corepy import codes
 from corepy import wire as w
+from corepy.errors import Malformed
 from corepy.records.record import EncodedRecord
 
 _QUESTION_NAME: Final = 12
@@ -95,6 +96,8 @@ class _Names:
 
 def decode(wire: bytes) -> tuple[list[EncodedRecord], list[EncodedRecord], list[EncodedRecord]]:
     """Answer, authority and additional section of a message, OPT included, names uncompressed. Raises Malformed."""
+    if len(wire) < w.HEADER.size:
+        raise Malformed("shorter than a header", codes.FORMERR)
     sections: tuple[list[EncodedRecord], ...] = ([], [], [])
     for found in w.records(wire):
         owner, _ = w.read_name(wire, found.start)
