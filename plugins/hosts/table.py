@@ -16,6 +16,8 @@ from corepy import wire as w
 from corepy.address import Address
 
 _ROOT: Final = b"\0"
+_ASTERISK: Final = b"\1*\0"
+"""A wildcard for nothing, since one label has to stay behind it."""
 _OWNER: Final = b"\xc0\x0c"
 """A pointer to the name in the question."""
 _HEAD: Final = 12
@@ -81,7 +83,7 @@ def parse(text: bytes, zones: Sequence[bytes], *, ttl: int, reverse: bool = True
             continue
         for word in words[1:]:
             key = _key(word)
-            if key is not None and w.in_zones(key, zones):
+            if key is not None and key != _ASTERISK and w.in_zones(key, zones):
                 table.add(packed, key, record, _encode(codes.PTR, ttl, key) if reverse else None)
     return table
 

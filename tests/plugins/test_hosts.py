@@ -171,6 +171,7 @@ not-an-address bad.test
         ("wild.test", "A", "SERVFAIL"),
         ("x.y.wild.test", "A", "SERVFAIL"),
         ("single", "A", "SERVFAIL"),
+        ("*", "A", "SERVFAIL"),
         ("1.2.0.192.in-addr.arpa", "PTR", "NOERROR alpha.test. alpha."),
         ("7.2.0.192.IN-ADDR.arpa", "PTR", "NOERROR gamma.test."),
         ("15.2.0.192.in-addr.arpa", "PTR", "NOTIMP"),
