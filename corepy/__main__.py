@@ -10,10 +10,12 @@ from pathlib import Path
 
 from corepy.errors import ConfigError
 from corepy.flags import Flag, UsageError, parse, usage
+from corepy.log import Log, json_line
 
 FLAGS = [
     Flag("conf", 'Corefile to load, "stdin" for standard input (default "Corefile")'),
     Flag("dns.port", 'Default port (default "53")', same_as="p"),
+    Flag("log-format", 'Format of log lines: "text" or "json" (default "text")'),
     Flag("p", 'Default port (default "53")'),
     Flag("pidfile", "Path to write pid file"),
     Flag("plugins", "List installed plugins", bool),
@@ -37,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         print("\n".join(version_lines()))
         return 0
+    log_format = values.get("log-format", "text")
+    if log_format not in ("text", "json"):
+        print(f'invalid value "{log_format}" for flag -log-format', usage(_name(), FLAGS), sep="\n", file=sys.stderr)
+        return 2
+    Log.structured = log_format == "json"
     if values.get("plugins"):
         print("\n".join(_plugins()))
         return 0
@@ -87,7 +94,7 @@ def _name() -> str:
 
 
 def _fatal(text: str) -> int:
-    print(text, file=sys.stderr)
+    print(json_line("ERROR", "", text) if Log.structured else text, file=sys.stderr)
     return 1
 
 

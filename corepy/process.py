@@ -36,8 +36,9 @@ FORCED = 2
 class Serving(Protocol):
     """What serves: a Server in this process, or worker processes."""
 
-    may_use_threads: bool
-    """Whether this process may; one that forks may not."""
+    @property
+    def may_use_threads(self) -> bool:
+        """Whether this process may; one that forks may not."""
 
     async def start(self, configuration: Configuration) -> None:
         """Serve a configuration. Raises ConfigError where that cannot be; then the running one goes on."""
@@ -93,7 +94,10 @@ class Process:
 
     def _announce(self, lines: list[str]) -> None:
         """Write lines of the start, unless they are not wanted or nobody is there to read them."""
-        if not self._quiet:
+        if not self._quiet and Log.structured:
+            for line in lines:
+                log.info(line)
+        elif not self._quiet:
             with contextlib.suppress(OSError, ValueError):
                 print("\n".join(lines), flush=True)  # noqa: T201 - standard output is what it is for
 

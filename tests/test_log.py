@@ -1,6 +1,8 @@
 """Lines on standard output: their form, and that nobody forges one."""
 
 import io
+import json
+import re
 import sys
 from collections.abc import Callable
 
@@ -106,3 +108,61 @@ def test_an_output_that_takes_nothing_stops_nobody(error: Exception, monkeypatch
 
     monkeypatch.setattr(sys, "stdout", Full())
     Log().info("nobody hears this")
+
+
+# --- JSON ---
+
+
+@pytest.fixture
+def _structured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Log, "structured", True)
+
+
+@pytest.mark.usefixtures("_structured")
+def test_a_line_is_a_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    Log("plugin/errors: ").warning("two\n\u2028\udcff")
+    Log().info("one", {"rcode": None, "id": 7})
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    moments = [first.pop("ts"), second.pop("ts")]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", moment) for moment in moments)
+    assert first == {"level": "WARNING", "plugin": "errors", "msg": "two\n\u2028\udcff"}
+    assert second == {"level": "INFO", "msg": "one", "fields": {"rcode": None, "id": 7}}
+
+
+@pytest.mark.usefixtures("_structured")
+@given(st.text(st.characters()))
+def test_one_call_is_one_line_of_json(text: str) -> None:
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        Log().info(text)
+    [line] = out.getvalue().splitlines()
+    assert json.loads(line)["msg"] == text
+
+
+# --- several processes on one standard output ---
+
+
+def test_lines_leave_in_pieces_that_nobody_parts(
+    rounds: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    class Out(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr(Log, "shared", True)
+    monkeypatch.setattr(sys, "stdout", Out())
+    for number in range(100):
+        Log().info(f"{number:03} {'é' * 95}")
+    Log().info("long" * 2000)
+    Log().info("end")
+    rounds.pop()()
+    assert "".join(written).splitlines()[-1] == "[INFO] end"
+    assert "".join(written).count("\n") == 102
+    long = [text for text in written if len(text.encode()) > 4096]
+    assert [text.count("\n") for text in long] == [1]
+    assert all(text.endswith("\n") for text in written)
+    assert len(written) == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -62,6 +63,8 @@ FLAGS = """\
     \tCorefile to load, "stdin" for standard input (default "Corefile")
   -dns.port string
     \tDefault port (default "53")
+  -log-format string
+    \tFormat of log lines: "text" or "json" (default "text")
   -p string
     \tDefault port (default "53")
   -pidfile string
@@ -336,6 +339,19 @@ def test_it_serves_on_where_nobody_reads_its_lines(write: Write, free_port: Free
             assert process.poll() is None
         finally:
             process.kill()
+
+
+def test_every_line_may_be_json(corepy_command: Start, write: Write) -> None:
+    write("Corefile", ".:0 {\n whoami\n}\n")
+    running = corepy_command("-log-format", "json")
+    assert [json.loads(line)["msg"] for line in running.lines(3)] == [".:0", *version_lines()]
+    running.signal(TERM)
+    code, [line], _ = running.end()
+    assert (code, json.loads(line)["level"]) == (0, "INFO")
+    _, out, [line] = corepy_command("-log-format=json", "-conf", "gone").end()
+    assert (out, json.loads(line)["level"]) == ([], "ERROR")
+    code, out, errors = corepy_command("-log-format=xml").end()
+    assert (code, out, errors[:2]) == (2, [], ['invalid value "xml" for flag -log-format', "Usage of corepy:"])
 
 
 # --- signals ---

@@ -13,7 +13,7 @@ from corepy.address import Address
 from corepy.classify import extended_rcode
 from corepy.errors import Malformed
 from corepy.finish import finish
-from corepy.plugin import Query, Reply
+from corepy.plugin import Log, Query, Reply
 
 Field: TypeAlias = Callable[[Query, Reply, float], object]
 """What stands for a placeholder: of a query, its reply and the seconds between them."""
@@ -76,6 +76,25 @@ def _common(query: Query, reply: Reply, seconds: float) -> str:
         f'" {_rcode(query, reply, seconds)} {_flags(query, reply, seconds)} {_reply_size(query, reply, seconds)}'
         f" {_duration(query, reply, seconds)}"
     )
+
+
+def structured(query: Query, reply: Reply, seconds: float) -> dict[str, object] | None:
+    """The same as values, for lines that are JSON; None where they are not."""
+    if not Log.structured:
+        return None
+    return {
+        "client_ip": query.client.host,
+        "client_port": query.client.port,
+        "proto": query.endpoint.proto,
+        "id": query.id,
+        "qname": query.name,
+        "qtype": codes.type_name(query.qtype),
+        "qclass": codes.class_name(query.qclass),
+        "rcode": _rcode(query, reply, seconds) if reply.wire else None,
+        "request_size": len(query.wire),
+        "response_size": _reply_size(query, reply, seconds),
+        "duration_seconds": round(seconds, 9),
+    }
 
 
 def _field(name: str) -> Field | None:

@@ -10,7 +10,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.classify import ReplyClass, classify, typify
 from corepy.plugin import Directive, Failure, Log, Outcome, Plugin, Query, Reply, after
-from corepy.plugins.log.format import COMMON, Format
+from corepy.plugins.log.format import COMMON, Format, structured
 from corepy.words import Word
 
 _ROOT: Final = b"\0"
@@ -34,8 +34,8 @@ class QueryLog(Plugin):
     rules: list[Rule]
     doubtful: list[str] = field(default_factory=list)
     """Names that look like formats, worth a warning."""
-    out: ClassVar[Log] = Log()
-    """Query lines carry no name of a plugin."""
+    out: ClassVar[Log] = Log(plugin="log")
+    """Query lines as text carry no name of a plugin."""
 
     @classmethod
     def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
@@ -68,7 +68,7 @@ class QueryLog(Plugin):
                 break
         else:
             return self.next(query)
-        started = self.clock.now() if rule.format.timed else 0.0
+        started = self.clock.now() if rule.format.timed or Log.structured else 0.0
         try:
             outcome = self.next(query)
         except Exception as error:
@@ -90,8 +90,8 @@ class QueryLog(Plugin):
             found = typify(reply.wire, do=query.do)
             query.metadata.update({"log/type": found.value, "log/class": classify(found).value})
         if rule.classes is None or classify(typify(reply.wire, do=query.do)) in rule.classes:
-            seconds = self.clock.now() - started if rule.format.timed else 0.0
-            self.out.info(rule.format.line(query, reply, seconds))
+            seconds = self.clock.now() - started if rule.format.timed or Log.structured else 0.0
+            self.out.info(rule.format.line(query, reply, seconds), structured(query, reply, seconds))
         return reply
 
     def _fail(self, query: Query, rule: Rule, started: float, error: Exception) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -78,6 +79,30 @@ def test_a_format_that_is_taken_for_a_name(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.splitlines() == [
         '[WARNING] plugin/log: a single argument is a name and not a format: log . "{name}" would write every query so'
     ]
+
+
+def test_json_lines_have_the_query_as_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Log, "structured", True)
+    plugin = parse('log . "{name}"')
+    plugin.clock = clock = FakeClock()
+
+    def answer(query: Query) -> Outcome:
+        clock.advance(0.25)
+        return Reply(b"") if query.name == "silent." else Reply.refused(query)
+
+    plugin.next = answer
+    plugin.serve(make_query("Example.org.", "AAAA", client="2001:db8::7"))
+    plugin.serve(make_query("silent."))
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["level"], first["plugin"], first["msg"]) == ("INFO", "log", "example.org.")
+    assert first["fields"] == {
+        "client_ip": "2001:db8::7", "client_port": 4242, "proto": "udp", "id": 4660, "qname": "example.org.",
+        "qtype": "AAAA", "qclass": "IN", "rcode": "REFUSED", "request_size": 29, "response_size": 29,
+        "duration_seconds": 0.25,
+    }  # fmt: skip
+    assert second["fields"]["rcode"] is None
 
 
 # --- formats ---
