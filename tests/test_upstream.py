@@ -23,6 +23,7 @@ from corepy.upstream.budget import Budget
 from corepy.upstream.connections import ConnectionPool
 from corepy.upstream.datagram import PORTS, DatagramPool
 from corepy.upstream.dice import TOKENS, refill
+from corepy.upstream.framed import FramedConnection
 from corepy.upstream.match import records_end
 from corepy.upstream.plain import PlainUpstream
 
@@ -490,7 +491,7 @@ def test_the_source_address() -> None:
 
 def test_a_connection_is_kept() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
         waiting = Waiting()
         pool.ask(QUERY, waiting)
         reader, writer = await far.accept()
@@ -512,7 +513,7 @@ def test_a_connection_is_kept() -> None:
 
 def test_many_questions_share_a_connection_in_any_order() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1), FramedConnection)
         waiters = [Waiting() for _ in range(20)]
         for waiting in waiters:
             pool.ask(QUERY, waiting)
@@ -532,7 +533,7 @@ def test_many_questions_share_a_connection_in_any_order() -> None:
 
 def test_a_kept_connection_that_was_closed_is_replaced() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
         first, second = Waiting(), Waiting()
         pool.ask(QUERY, first)
         reader, writer = await far.accept()
@@ -554,7 +555,7 @@ def test_a_kept_connection_that_was_closed_is_replaced() -> None:
 
 def test_a_fresh_connection_that_is_closed_is_a_failure() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
         waiting = Waiting()
         pool.ask(QUERY, waiting)
         reader, writer = await far.accept()
@@ -572,7 +573,7 @@ def test_a_refused_connection() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
         far.tcp.close()
         budget = Budget(9)
-        pool = ConnectionPool(Target(far.address), Options(), clock, budget)
+        pool = ConnectionPool(Target(far.address), Options(), clock, budget, FramedConnection)
         waiting = Waiting()
         pool.ask(QUERY, waiting)
         await waiting.done.wait()
@@ -585,7 +586,7 @@ def test_a_refused_connection() -> None:
 
 def test_a_silent_connection_is_asked_no_more() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
         waiting = Waiting(clock.now() + 2)
         pool.ask(QUERY, waiting)
         reader, writer = await far.accept()
@@ -602,7 +603,7 @@ def test_a_silent_connection_is_asked_no_more() -> None:
 
 def test_an_upstream_that_does_not_read() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1), FramedConnection)
         large = QUERY + bytes(60_000)
         pool.ask(QUERY, waiting := Waiting())
         _, writer = await far.accept()
@@ -618,7 +619,7 @@ def test_an_upstream_that_does_not_read() -> None:
 
 def test_connecting_may_outlast_a_question() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1))
+        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1), FramedConnection)
         first, second = Waiting(clock.now() + 0.1), Waiting()
         pool.ask(QUERY, first)
         clock.advance(0.2)
@@ -638,7 +639,7 @@ def test_connecting_may_outlast_a_question() -> None:
 def test_connecting_does_not_last_forever() -> None:
     async def test(far: Far, clock: FakeClock) -> None:
         budget = Budget(1)
-        pool = ConnectionPool(Target(far.address), Options(), clock, budget)
+        pool = ConnectionPool(Target(far.address), Options(), clock, budget, FramedConnection)
         waiting = Waiting()
         pool.ask(QUERY, waiting)
         await asyncio.sleep(0)  # until it tries
@@ -663,7 +664,7 @@ def test_connecting_does_not_last_forever() -> None:
 )
 def test_connections_expire(options: Options, pause: float, same: bool) -> None:
     async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), options, clock, Budget(9))
+        pool = ConnectionPool(Target(far.address), options, clock, Budget(9), FramedConnection)
         first, second = Waiting(), Waiting()
         pool.ask(QUERY, first)
         reader, writer = await far.accept()

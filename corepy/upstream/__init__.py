@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from corepy.upstream.ask import ask, look_up, look_up_by_system
@@ -29,7 +30,21 @@ from corepy.upstream.tls import client_context
 if TYPE_CHECKING:
     from corepy.clock import Clock
 
-_connect: list[Connect] = [PlainUpstream]
+
+def missing(kind: str) -> str:
+    """The extra of corepy without which there are no upstreams of this kind; empty where nothing is missing."""
+    return "https" if kind == "https" and find_spec("h2") is None else ""
+
+
+def _by_kind(target: Target, options: Options, clock: Clock) -> Upstream:
+    if target.kind == "https":
+        from corepy.upstream.https import HttpsUpstream  # noqa: PLC0415 - what it needs is an extra
+
+        return HttpsUpstream(target, options, clock)
+    return PlainUpstream(target, options, clock)
+
+
+_connect: list[Connect] = [_by_kind]
 
 
 def connect(target: Target, options: Options, clock: Clock) -> Upstream:
@@ -49,5 +64,5 @@ def replaced(fake: Connect) -> Iterator[None]:
 
 __all__ = [
     "RESOLUTION", "Ask", "Check", "Connect", "Host", "Options", "Target", "Upstream", "Waiter", "Watched", "ask",
-    "client_context", "connect", "draw", "look_up", "look_up_by_system", "match", "read_targets", "replaced",
+    "client_context", "connect", "draw", "look_up", "look_up_by_system", "match", "missing", "read_targets", "replaced",
 ]  # fmt: skip

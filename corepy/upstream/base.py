@@ -48,7 +48,7 @@ class Upstream(Protocol):
 
 
 class Target(NamedTuple):
-    """Where an upstream is and what it speaks; `kind` is `dns` or `tls`."""
+    """Where an upstream is and what it speaks; `kind` is `dns`, `tls` or `https`."""
 
     address: Address
     kind: str = "dns"
@@ -79,6 +79,10 @@ class Options:
     """Our own address, port 0; the system's choice where None."""
     tls: ssl.SSLContext | None = None
     """For targets of kind `tls`."""
+    https: ssl.SSLContext | None = None
+    """For targets of kind `https`; it offers `h2`."""
+    doh_method: str = "POST"
+    """How those are asked: POST or GET."""
 
 
 Connect: TypeAlias = Callable[[Target, Options, Clock], Upstream]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from corepy.upstream.budget import BUDGET, Budget
 from corepy.upstream.connections import ConnectionPool
 from corepy.upstream.datagram import DatagramPool
+from corepy.upstream.framed import FramedConnection
 
 if TYPE_CHECKING:
     from corepy.clock import Clock
@@ -21,7 +22,7 @@ class PlainUpstream:
 
     def __init__(self, target: Target, options: Options, clock: Clock, budget: Budget = BUDGET) -> None:
         self.name = str(target)
-        self._connections = ConnectionPool(target, options, clock, budget)
+        self._connections = ConnectionPool(target, options, clock, budget, FramedConnection)
         self._datagrams = DatagramPool(target.address, options, clock, budget)
         self.over_tcp: Ask = self._connections.ask
         self.over_udp: Ask = self.over_tcp if target.kind == "tls" else self._datagrams.ask

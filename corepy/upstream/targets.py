@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,12 +27,13 @@ class Host(NamedTuple):
     server_name: str = ""
 
 
-def read_targets(text: str) -> list[Target | Host]:
+def read_targets(text: str, below: Callable[[str], Path] = Path) -> list[Target | Host]:
     """What `[KIND://]ADDRESS[:PORT]`, `[KIND://]HOST[:PORT]` or the name of a file stands for.
 
-    An address or host of kind `tls` may be followed by `%NAME`, the name in its certificate; an IPv6 address of kind
-    `dns` by `%INTERFACE`. A file gives the addresses of its `nameserver` lines, none if it has none. Raises
-    ValueError for everything else.
+    An address or host of kind `tls` or `https` may be followed by `%NAME`, the name in its certificate; an IPv6 address
+    of kind `dns` by `%INTERFACE`. A file gives the addresses of its `nameserver` lines, none if it has none; one that
+    is not in the working directory, where CoreDNS has it, is looked for at `below(name)`. Raises ValueError for
+    everything else.
     """
     kind, separator, rest = text.partition("://")
     if not separator or kind not in PORTS:
@@ -45,7 +47,9 @@ def read_targets(text: str) -> list[Target | Host]:
     except ValueError as error:
         if _is_address(host.partition("%")[0]):
             raise ValueError(f"{text!r} cannot be used: {error}") from None
-    found = _read_file(rest, kind, server_name)
+    found = _read_file(Path(rest), kind, server_name)
+    if found is None:
+        found = _read_file(below(rest), kind, server_name)
     if found is not None:
         return found
     if port > 0xFFFF or not _is_name(host):
@@ -83,10 +87,10 @@ def _is_name(host: str) -> bool:
         return False
 
 
-def _read_file(name: str, kind: str, server_name: str) -> list[Target | Host] | None:
+def _read_file(name: Path, kind: str, server_name: str) -> list[Target | Host] | None:
     """The nameservers of a file; None where it cannot be read."""
     try:
-        with Path(name).open(encoding="utf-8", errors="replace") as file:
+        with name.open(encoding="utf-8", errors="replace") as file:
             lines = file.read(_FILE_LIMIT).splitlines()
     except (OSError, ValueError):
         return None
@@ -96,5 +100,5 @@ def _read_file(name: str, kind: str, server_name: str) -> list[Target | Host] | 
             try:
                 found.append(Target(Address.of(words[1], PORTS[kind]), kind, server_name))
             except ValueError as error:
-                raise ValueError(f"file {name!r}: {error}") from None
+                raise ValueError(f"file '{name}': {error}") from None
     return found

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def client_context(files: Sequence[str]) -> ssl.SSLContext:
+def client_context(files: Sequence[str | Path], alpn: Sequence[str] = ()) -> ssl.SSLContext:
     """A context from the arguments of CoreDNS's `tls`: none, CA, CERT KEY, or CERT KEY CA.
 
-    Without a CA those of the system are trusted. Raises ValueError where a file cannot be used.
+    Without a CA those of the system are trusted. `alpn` are the protocols to offer (RFC 7301). Raises ValueError where
+    a file cannot be used.
     """
+    files = [str(name) for name in files]
     authority = files[-1] if len(files) in (1, 3) else None
     for name in files:
         try:
@@ -27,4 +29,6 @@ def client_context(files: Sequence[str]) -> ssl.SSLContext:
             context.load_cert_chain(files[0], files[1])
         except ssl.SSLError as error:
             raise ValueError(f"certificate {files[0]!r} and key {files[1]!r} cannot be used: {error}") from None
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     return context

@@ -13,12 +13,13 @@ from corepy.metrics import Counter
 from corepy.plugin import Address, ConfigError, Failure, Outcome, Plugin, Query
 from corepy.plugins.forward.asked import Asked
 from corepy.plugins.forward.policy import random
-from corepy.plugins.forward.setup import read
+from corepy.plugins.forward.setup import Sources, read
 from corepy.upstream import Check, Host, Options, Target, Watched, connect, draw, look_up, look_up_by_system
 
 if TYPE_CHECKING:
     from corepy.errors import Position
     from corepy.plugin import Directive
+    from corepy.site import Site
 
 REJECTED: Final = Counter(
     "forward_max_concurrent_rejects_total", "Queries refused since too many were on their way to upstreams."
@@ -73,6 +74,8 @@ class Forward(Plugin):
 
     at: Position | None = None
     """Where the line stands, for errors that only show at the start."""
+    sources: Sources | None = None
+    """What of the line says where `to` and the certificates of `options` are; None where they are given."""
 
     upstreams: Sequence[Watched] = field(default=(), init=False)
     concurrent: int = field(default=0, init=False)
@@ -94,6 +97,11 @@ class Forward(Plugin):
         for stage, follower in itertools.pairwise(stages):
             stage.follower = follower
         return stages
+
+    def configure(self, site: Site) -> None:
+        """Read the files that the line names, now that it is known where their paths begin. Raises ConfigError."""
+        if self.sources is not None:
+            self.to, self.options = self.sources.read(self.options, site.path)
 
     def start(self) -> Awaitable[None] | None:
         """Get hold of the upstreams; none is asked yet, but names are looked up.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from corepy import codes
 from corepy import wire as w
 from corepy.plugin import Address, Directive, Log
 from corepy.plugins.forward import policy
-from corepy.upstream import RESOLUTION, Check, Host, Options, Target, client_context, read_targets
+from corepy.upstream import RESOLUTION, Check, Host, Options, Target, client_context, missing, read_targets
 
 if TYPE_CHECKING:
     import ssl
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 MAX_TO: Final = 15
 """TOs of one line (CoreDNS's bound)."""
 _UINT32: Final = (1 << 32) - 1
-_BUILT: Final = ("dns", "tls")
-_LATER: Final = ("https",)
+_KINDS: Final = ("dns", "tls", "https")
 _TICKS: Final = 16
 """How many times in a read timeout its end is looked for, at least: an attempt takes a sixteenth longer at most."""
 
@@ -35,14 +36,34 @@ class _Settings:
     """Fields of Options."""
     check: dict[str, Any] = field(default_factory=dict)
     """Fields of Check."""
-    tls: ssl.SSLContext | None = None
+    tls: Directive | None = None
+    """The option tls, to point at."""
+    files: tuple[Word, ...] = ()
+    """Its arguments."""
     server_name: str = ""
     age: Directive | None = None
     """The option max_age, to point at."""
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The words of a line that may be names of files, which can be read when it is known where paths begin."""
+
+    directive: Directive
+    words: list[Word]
+    settings: _Settings
+
+    def read(self, options: Options, below: Callable[[str], Path]) -> tuple[tuple[Target | Host, ...], Options]:
+        """The upstreams, and the options with what TLS needs; `below` finds a file. Raises ConfigError."""
+        to = _upstreams(self.directive, self.words, self.settings, below)
+        kinds = {one.kind for one in to}
+        tls = _context(self.settings, below) if self.settings.tls or "tls" in kinds else None
+        https = _context(self.settings, below, "h2") if "https" in kinds else None
+        return to, replace(options, tls=tls, https=https)
+
+
 def read(directive: Directive) -> dict[str, Any]:
-    """The fields of a Forward. Raises ConfigError."""
+    """The fields of a Forward, but for what `Sources` reads. Raises ConfigError."""
     settings = _Settings()
     zone = _zone(directive)
     words = directive.words("an upstream", at_least=1)
@@ -50,18 +71,15 @@ def read(directive: Directive) -> dict[str, Any]:
         _OPTIONS[option.name](option, settings)
     if len(words) > MAX_TO:
         raise directive.error(f"{len(words)} upstreams", words[MAX_TO], f"at most {MAX_TO}")
-    to = _upstreams(directive, words, settings)
-    options = Options(
-        **settings.options,
-        resolution=min(settings.fields.get("read_timeout", 2.0) / _TICKS, RESOLUTION),
-        tls=settings.tls or (client_context(()) if any(one.kind == "tls" for one in to) else None),
-    )
+    resolution = min(settings.fields.get("read_timeout", 2.0) / _TICKS, RESOLUTION)
+    options = Options(**settings.options, resolution=resolution)
     if 0 < options.max_age < options.expire:
         assert settings.age is not None  # noqa: S101 - it has set max_age
         raise settings.age.error("max_age is less than expire", settings.age.arguments[0], "no less than expire")
     over_tcp = bool(settings.fields.get("force_tcp"))
     check = Check(**settings.check, over_tcp=over_tcp)
-    return {**settings.fields, "zone": zone, "to": to, "options": options, "health": check, "at": directive.at}
+    fields = {**settings.fields, "zone": zone, "options": options, "health": check, "at": directive.at}
+    return {**fields, "sources": Sources(directive, words, settings)}
 
 
 def _zone(directive: Directive) -> bytes:
@@ -74,19 +92,22 @@ def _zone(directive: Directive) -> bytes:
     return zones[0]
 
 
-def _upstreams(directive: Directive, words: list[Word], settings: _Settings) -> tuple[Target | Host, ...]:
+def _upstreams(
+    directive: Directive, words: list[Word], settings: _Settings, below: Callable[[str], Path]
+) -> tuple[Target | Host, ...]:
     """TO...: the upstreams, each once."""
     found: dict[object, Target | Host] = {}
     for word in words:
         kind, separator, rest = word.partition("://")
-        if separator and kind in _LATER:
-            if "/" in rest:
-                raise directive.error(f"'{word}' has a path", word, "none: /dns-query is used")
-            raise directive.error(f"{kind}:// upstreams are not built yet", word)
-        if separator and kind not in _BUILT:
-            raise directive.error(f"'{kind}' is no protocol to forward over: '{word}'", word, "dns:// or tls://")
+        if separator and kind not in _KINDS:
+            expected = "dns://, tls:// or https://"
+            raise directive.error(f"'{kind}' is no protocol to forward over: '{word}'", word, expected)
+        if separator and kind == "https" and "/" in rest:
+            raise directive.error(f"'{word}' has a path", word, "none: /dns-query is used")
+        if separator and (extra := missing(kind)):
+            raise directive.error(f"{kind}:// upstreams need the extra 'corepy[{extra}]' to be installed", word)
         try:
-            for target in read_targets(word):
+            for target in read_targets(word, below):
                 one = _named(directive, word, target, settings.server_name)
                 found.setdefault(one.address if isinstance(one, Target) else one[:2], one)
         except ValueError as error:
@@ -98,11 +119,21 @@ def _upstreams(directive: Directive, words: list[Word], settings: _Settings) -> 
 
 def _named(directive: Directive, word: Word, target: Target | Host, server_name: str) -> Target | Host:
     """The target with the name that its certificate has to have."""
-    if target.kind != "tls" or not server_name:
+    if target.kind == "dns" or not server_name:
         return target
-    if target.server_name:
+    if target.kind == "tls" and target.server_name:
         raise directive.error(f"'{word}' has a server name, and tls_servername says '{server_name}'", word, "one name")
     return target._replace(server_name=server_name)
+
+
+def _context(settings: _Settings, below: Callable[[str], Path], *alpn: str) -> ssl.SSLContext:
+    """How certificates are checked, and which one we show, for upstreams that speak this protocol over TLS."""
+    if settings.tls is None or not settings.files:
+        return client_context((), alpn)
+    try:
+        return client_context([below(name) for name in settings.files], alpn)
+    except ValueError as error:
+        raise settings.tls.error(f"tls: {error}", settings.files[0], "CA, CERT KEY or CERT KEY CA") from None
 
 
 # --- options, each a function that reads one line ---
@@ -198,21 +229,18 @@ def _tls(option: Directive, settings: _Settings) -> None:
     files = option.words()
     if len(files) > 3:
         raise option.error(f"unexpected argument '{files[3]}'", files[3], "at most CERT KEY CA")
-    try:
-        settings.tls = client_context(files)
-    except ValueError as error:
-        raise option.error(f"tls: {error}", files[0], "CA, CERT KEY or CERT KEY CA") from None
+    settings.tls, settings.files = option, tuple(files)
 
 
 def _tls_servername(option: Directive, settings: _Settings) -> None:
     settings.server_name = str(option.word("the name in the upstreams' certificates"))
 
 
-def _doh_method(option: Directive, _settings: _Settings) -> None:
+def _doh_method(option: Directive, settings: _Settings) -> None:
     word = option.word("POST or GET")
-    if word not in ("POST", "GET"):
+    if word not in ("POST", "GET"):  # in capitals, as methods are (RFC 9110 9.1)
         raise option.error(f"doh_method '{word}'", word, "POST or GET")
-    raise option.error("doh_method is not built yet, nor are https:// upstreams")
+    settings.options["doh_method"] = str(word)
 
 
 _OPTIONS: Final = {

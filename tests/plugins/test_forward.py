@@ -22,6 +22,7 @@ from corepy.errors import ConfigError, Failure
 from corepy.plugins.forward import Forward
 from corepy.plugins.forward.policy import RoundRobin, random, sequential
 from corepy.query import Outcome, Query, Reply
+from corepy.site import Site
 from corepy.testing import FakeClock, make_query, message
 from corepy.testing.running import Running
 from corepy.upstream import Check, Host, Options, Target, Waiter, replaced
@@ -31,12 +32,14 @@ ONE, TWO, THREE = (Target(Address.of(f"192.0.2.{last}", 53)) for last in (1, 2, 
 RECORD = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
 
 
-def parse(text: str) -> list[Forward]:
+def parse(text: str, root: str = "") -> list[Forward]:
     """The plugins of a text of directives, none of which may be left unread."""
     lines = directives(text)
     stages = Forward.parse_all(lines)
     for line in lines:
         line.finish()
+    for stage in stages:
+        stage.configure(Site([], root=root))
     return list(stages)
 
 
@@ -78,13 +81,15 @@ def block(*lines: str) -> str:
         (block("policy random"), {"policy": random}),
         (block("resolver 192.0.2.1 192.0.2.2:53"), {"resolvers": (ONE, TWO)}),
         (block("tls_servername dns.example.org"), {}),
+        (block("doh_method GET"), {"options": Options(doh_method="GET")}),
+        (block("doh_method POST"), {}),
     ],
 )
 def test_lines(text: str, changed: dict[str, Any]) -> None:
     [found] = parse(text)
     wanted = Forward(**{"to": (ONE,), **changed})
     for field in fields(Forward):
-        if field.name != "at":
+        if field.name not in ("at", "sources"):
             assert getattr(found, field.name) == getattr(wanted, field.name), field.name
 
 
@@ -109,6 +114,25 @@ def test_tls() -> None:
     assert [one.server_name for one in found.to] == ["one.example", "two.example"]
 
 
+def test_https() -> None:
+    block = "{\ntls_servername dns.example.org\n}"
+    [found] = parse(f"forward . https://192.0.2.1 https://dns.example.net https://192.0.2.2%one.example:8443 {block}")
+    assert found.options.https is not None
+    assert found.options.tls is None
+    assert found.to == (
+        Target(Address.of("192.0.2.1", 443), "https", "dns.example.org"),
+        Host("dns.example.net", 443, "https", "dns.example.org"),
+        Target(Address.of("192.0.2.2", 8443), "https", "dns.example.org"),
+    )
+
+
+def test_https_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corepy.upstream.find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"1:21: https:// upstreams need the extra 'corepy\[https\]'"):
+        parse("forward . 192.0.2.1 https://192.0.2.1")
+    assert parse("forward . tls://192.0.2.1")
+
+
 @pytest.mark.parametrize(
     ("text", "at", "words"),
     [
@@ -118,7 +142,7 @@ def test_tls() -> None:
         ("forward . " + "192.0.2.1 " * 16, "1:161", "16 upstreams, expected at most 15"),
         ("forward . quic://192.0.2.1", "1:11", "'quic' is no protocol"),
         ("forward . grpc://192.0.2.1:5353", "1:11", "'grpc' is no protocol"),
-        ("forward . https://192.0.2.1", "1:11", "https:// upstreams are not built yet"),
+        ("forward . 192.0.2.1 h3://192.0.2.1", "1:21", "'h3' is no protocol"),
         ("forward . https://192.0.2.1/resolve", "1:11", "has a path"),
         ("forward . tls://", "1:11", "names no address"),
         ("forward . 192.0.2.1 a..example.org", "1:21", "a..example.org"),
@@ -162,7 +186,7 @@ def test_tls() -> None:
         (block("source_address localhost"), "2:16", "localhost"),
         (block("doh_method"), "2:1", "doh_method"),
         (block("doh_method PUT"), "2:12", "doh_method 'PUT'"),
-        (block("doh_method GET"), "2:1", "doh_method is not built yet"),
+        (block("doh_method get"), "2:12", "doh_method 'get'"),
         (block("tls a b c d"), "2:11", "'d'"),
         (block("tls no-such-ca.pem"), "2:5", "no-such-ca.pem"),
         (block("tls_servername"), "2:1", "tls_servername"),
@@ -185,6 +209,15 @@ def test_a_file_without_nameservers(tmp_path: Path) -> None:
     file.write_text("nameserver 192.0.2.1\nnameserver 192.0.2.2\n")
     [found] = parse(f"forward . {file} 192.0.2.2")
     assert found.to == (ONE, TWO)
+
+
+def test_relative_paths_begin_at_root(tmp_path: Path) -> None:
+    (tmp_path / "upstreams.conf").write_text("nameserver 192.0.2.1\n")
+    [found] = parse("forward . upstreams.conf", root=str(tmp_path))
+    assert found.to == (ONE,)
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(ConfigError, match=f"no certificates in '{tmp_path}/ca.pem'"):
+        parse(block("tls ca.pem"), root=str(tmp_path))
 
 
 def test_a_file_that_is_no_certificate(tmp_path: Path) -> None:
