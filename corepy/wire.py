@@ -47,7 +47,7 @@ ADDITIONAL: Final = 2
 
 # --- names -----------------------------------------------------------------------------------
 
-_ESCAPED = re.compile(r"\\(\d{3})|\\(.)", re.DOTALL)
+_ESCAPED: Final = re.compile(rb"\\(\d{3})|\\(.)", re.DOTALL)
 _SPECIAL = frozenset(b".'@;()\" \\")
 _TEXT: Final = tuple(
     f"\\{chr(octet)}" if octet in _SPECIAL else chr(octet) if 0x20 < octet < 0x7F else f"\\{octet:03d}"
@@ -66,33 +66,39 @@ def encode_name(text: str) -> bytes:
     """
     if text in ("", "."):
         return b"\0"
-    labels: list[bytearray] = [bytearray()]
-    at = 0
-    raw = text.encode("utf-8", "surrogateescape").decode("latin-1")
-    while at < len(raw):
-        letter = raw[at]
-        if letter == "\\":
-            match = _ESCAPED.match(raw, at)
-            if match is None or (match[1] and int(match[1]) > 255):
-                raise ValueError(f"{text!r} has a backslash that escapes nothing")
-            labels[-1].append(int(match[1]) if match[1] else ord(match[2]))
-            at = match.end()
-            continue
-        at += 1
-        if letter == ".":
-            labels.append(bytearray())
-        else:
-            labels[-1].append(ord(letter))
+    raw = text.encode("utf-8", "surrogateescape")
+    labels = _labels(text, raw) if b"\\" in raw else raw.split(b".")
     if not labels[-1]:
         labels.pop()
     if not all(labels):
         raise ValueError(f"{text!r} has an empty label")
     if max(map(len, labels)) > 63:
         raise ValueError(f"{text!r} has a label of more than 63 octets")
-    name = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    name = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
     if len(name) > MAX_NAME:
         raise ValueError(f"{text!r} has more than {MAX_NAME} octets")
     return name
+
+
+def _labels(text: str, raw: bytes) -> list[bytes]:
+    """The labels of a name with escapes."""
+    labels = [bytearray()]
+    at = 0
+    while at < len(raw):
+        octet = raw[at]
+        if octet == 0x5C:
+            match = _ESCAPED.match(raw, at)
+            if match is None or (match[1] and int(match[1]) > 255):
+                raise ValueError(f"{text!r} has a backslash that escapes nothing")
+            labels[-1].append(int(match[1]) if match[1] else match[2][0])
+            at = match.end()
+            continue
+        at += 1
+        if octet == 0x2E:
+            labels.append(bytearray())
+        else:
+            labels[-1].append(octet)
+    return [bytes(label) for label in labels]
 
 
 def decode_name(name: bytes) -> str:
