@@ -23,7 +23,7 @@ Resolve = Callable[[bytes, int, Query], Outcome]
 
 MAX_DEPTH: Final = 8
 """Questions that one question may lead to, each asked to answer the one before: CNAMEs are chained, and may go in
-circles. CoreDNS's number for CNAMEs of a zone; where it has none, in `template`, a circle ends it."""
+circles. CoreDNS's number for CNAMEs of a zone; where it has none, in `template`, a circle is never answered."""
 
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 """How many questions are being asked around this one; tasks that plugins start inherit it."""

@@ -101,8 +101,8 @@ class Templates(Plugin):
 
 def _reply(query: Query, rule: Rule, data: Data, answer: list[EncodedRecord], flags: int = 0) -> Reply:
     """The message: sections, and what the rule says about rcode and extended error."""
-    authority = [_record(template, data) for template in rule.authority]
-    additional = [_record(template, data) for template in rule.additional]
+    authority = [_record(template, data) for template in rule.authority] if rule.authority else []
+    additional = [_record(template, data) for template in rule.additional] if rule.additional else []
     body = encode(query.qname, answer, authority, additional)
     counts = len(answer), len(authority), len(additional)
     if rule.options is None:

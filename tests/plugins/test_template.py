@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from corepy.corefile import directives
 from corepy.errors import ConfigError, Failure
 from corepy.fallthrough import Fallthrough
 from corepy.gotemplate import Template, compile_template
+from corepy.lookup import MAX_DEPTH
 from corepy.metrics import FAMILIES, Counter
 from corepy.plugin import Outcome, Query, Reply
 from corepy.plugins.template import Templates
@@ -21,6 +22,9 @@ from corepy.plugins.template.rule import Rule
 from corepy.query import Endpoint
 from corepy.site import Site
 from corepy.testing import make_query, message
+
+if TYPE_CHECKING:
+    from tests.conftest import Serve
 
 TEST = b"\4test\0"
 BLOCK = "example.org.", "example.net."
@@ -422,6 +426,27 @@ def test_other_types_are_not_followed(qtype: str, text: str) -> None:
 def test_every_cname_is_followed() -> None:
     text = 'template IN A test {\nanswer "www.test. 1 CNAME a.test." "www.test. 1 CNAME b.test."\n}'
     assert follow(Reply.failed(make_query()), text=text)[1] == [("a.test.", "A"), ("b.test.", "A")]
+
+
+def test_a_server_follows_its_own_cnames_and_ends_in_circles(serve: Serve) -> None:
+    running = serve("""
+    . {
+        template IN A a.test {
+            answer "{{ .Name }} 60 IN CNAME {{ .Name }}b.test."
+        }
+        template IN ANY b.test {
+            answer "{{ .Name }} 60 IN {{ if eq .Type `AAAA` }}AAAA 2001:db8::1{{ else }}A 192.0.2.1{{ end }}"
+        }
+        template IN A circle.test {
+            answer "{{ .Name }} 60 IN CNAME circle.test."
+        }
+    }
+    """)
+    for transport in ("udp", "tcp"):
+        assert texts(running.ask("www.a.test.", transport=transport)) == [
+            "www.a.test. 60 IN CNAME www.a.test.b.test.", "www.a.test.b.test. 60 IN A 192.0.2.1",
+        ]  # fmt: skip
+        assert len(running.ask("circle.test.", transport=transport).record.rr) == MAX_DEPTH + 1
 
 
 def test_what_is_odd_about_a_query_does_no_harm() -> None:
