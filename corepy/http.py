@@ -204,10 +204,8 @@ class _Connection(asyncio.Protocol):
         elif len(self._buffer) > MAX_HEAD + MAX_BODY:
             self._transport.pause_reading()   # what it asks behind a reply in the making can wait
 
-    def eof_received(self) -> bool:
-        """The client asks nothing more; what it has asked is still answered."""
-        self._keep = False
-        return self._busy
+    def eof_received(self) -> None:
+        """The client has left, or asks nothing more: what was answered is still sent, what is in the making is not."""
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is gone, and with it any interest in its reply."""

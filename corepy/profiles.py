@@ -74,11 +74,11 @@ async def cpu(clock: Clock, seconds: float, *, text: bool) -> bytes:
 
 async def trace(clock: Clock, seconds: float) -> bytes:
     """Each call and return within so many seconds, with its time in microseconds. Raises Busy."""
-    events: list[tuple[float, str, CodeType]] = []
+    events: list[tuple[float, str, Any]] = []
     now = time.perf_counter
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        events.append((now(), event, frame.f_code))
+    def note(frame: FrameType, event: str, called: Any) -> None:
+        events.append((now(), event, called if event.startswith("c_") else frame.f_code))
         if len(events) >= _EVENTS:
             sys.setprofile(None)
 
@@ -89,11 +89,15 @@ async def trace(clock: Clock, seconds: float) -> bytes:
         finally:
             sys.setprofile(None)
     start = events[0][0]
-    lines = [
-        f"{(at - start) * 1e6:12.1f} {event:<8} {code.co_filename}:{code.co_firstlineno} {code.co_qualname}"
-        for at, event, code in events
-    ]
+    lines = [f"{(at - start) * 1e6:12.1f} {event:<8} {_function(called)}" for at, event, called in events]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _function(called: Any) -> str:
+    """A function of Python's by its code, or one of C's, for people."""
+    if isinstance(called, CodeType):
+        return f"{called.co_filename}:{called.co_firstlineno} {called.co_qualname}"
+    return str(getattr(called, "__qualname__", called))
 
 
 # --- memory ---
