@@ -136,6 +136,7 @@ def render(text: str) -> str:
          "example.org.www[a]a[whole]"),
         ("{{ eq 1 1 }}{{ eq 1 2 1 }}{{ eq .Type 16 }}{{ ne `a` `b` }}{{ eq .Nothing nil }}{{ eq `a` .Nothing }}",
          "truetruetruetruetruefalse"),
+        ("{{ eq 1 1 `a` }}", "true"),
         ("{{ lt 1 2 }}{{ le 2 2 }}{{ gt 1 2 }}{{ ge 2 2 }}{{ lt `a` `b` }}", "truetruefalsetruetrue"),
         ("{{ call .Double 21 }}", "42"),
         ('{{ print 1 2 "a" 3 4 }}|{{ println 1 "a" }}|{{ print nil }}', "1 2a3 4|1 a\n|<nil>"),

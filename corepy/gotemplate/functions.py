@@ -65,10 +65,10 @@ def _not(value: object) -> bool:
 
 
 def _eq(first: object, *others: object) -> bool:
-    """Whether the first argument equals any of the others."""
+    """Whether the first argument equals any of the others, of which those behind the equal one are not looked at."""
     if not others:
         raise Unfit("nothing to compare with")
-    return any([_equal(first, other) for other in others])  # noqa: C419 - all must be comparable
+    return any(_equal(first, other) for other in others)
 
 
 def _equal(one: object, two: object) -> bool:
