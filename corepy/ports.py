@@ -12,7 +12,7 @@ import socket
 from collections import OrderedDict
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from corepy.address import Address
 from corepy.datagram import DatagramSocket, open_datagram
@@ -143,6 +143,8 @@ class StreamPort:
 
     open_connections = 0
     """In the whole process, as descriptors are."""
+    _by_use: ClassVar[OrderedDict[Connection, StreamPort]] = OrderedDict()
+    """All of them, the one that has been silent longest first."""
 
     def __init__(self, listening: socket.socket, listener: Listener, clock: Clock, *, server: str) -> None:
         self._socket = listening
@@ -153,7 +155,7 @@ class StreamPort:
         self._clock = clock
         self.now = clock.now
         self._limit = max_connections()
-        self._connections: OrderedDict[Connection, None] = OrderedDict()
+        self._connections: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timers: list[Timer] = []
         self._accepting: set[asyncio.Task[None]] = set()
@@ -201,25 +203,28 @@ class StreamPort:
 
     def opened(self, connection: Connection) -> None:
         """A connection is there."""
-        self._connections[connection] = None
+        self._connections.add(connection)
+        StreamPort._by_use[connection] = self
         if self._loop is None:   # it came in the moment that the port was closed
             connection.expire()
 
     def active(self, connection: Connection) -> None:
         """It brought a message: others make room before it does."""
-        self._connections.move_to_end(connection)
+        StreamPort._by_use.move_to_end(connection)
 
     def closed(self, connection: Connection) -> None:
         """It is gone, or as good as gone."""
         if connection in self._connections:
             StreamPort.open_connections -= 1
-            del self._connections[connection]
+            self._connections.discard(connection)
+            del StreamPort._by_use[connection]
 
-    def _make_room(self) -> bool:
-        """Close the connection that has been idle longest, if one of the oldest is."""
-        for connection in islice(self._connections, _OLDEST):
+    @staticmethod
+    def _make_room() -> bool:
+        """Close the connection that has been idle longest, on whatever port, if one of the oldest is."""
+        for connection, port in list(islice(StreamPort._by_use.items(), _OLDEST)):
             if connection.idle:
-                self.closed(connection)
+                port.closed(connection)
                 connection.expire()
                 return True
         return False
