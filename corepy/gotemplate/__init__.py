@@ -11,6 +11,10 @@ template, block, and the builtin functions with `printf`'s verbs.
 Go's values are Python's here: bool, int (`Uint` for unsigned ones), float, complex, str for strings (invalid UTF-8 as
 lone surrogates, "surrogateescape"), list and tuple for slices, dict for `map[string]string`, and None for nil and for
 what is missing. Objects with fields and methods are `Struct`s. Strings have lengths and indexes in octets.
+
+Other than in Go: structs print as `str()` says, whatever the verb; `%#` changes nothing for floating point numbers and
+`%#v` nothing for maps and slices; all unsigned integers are uint64; templates call each other 30 deep, and
+nest 50 levels.
 """
 
 from corepy.gotemplate.errors import ExecutionError, TemplateError, TemplateSyntaxError
