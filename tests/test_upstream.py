@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from corepy import wire as w
 from corepy.address import Address
 from corepy.errors import Failure
-from corepy.testing import FakeClock, message
+from corepy.testing import FakeClock, FakeUpstream, message
 from corepy.upstream import Check, Host, Options, Target, Watched, ask, connect, match, read_targets, replaced
-from corepy.upstream.base import Ask, Upstream, Waiter
 from corepy.upstream.budget import Budget
 from corepy.upstream.connections import ConnectionPool
 from corepy.upstream.datagram import PORTS, DatagramPool
@@ -704,57 +703,36 @@ def test_a_coroutine_may_ask() -> None:
     drive(test)
 
 
-class Fake:
-    """An upstream without sockets: what it is asked is kept for the test to answer."""
-
-    def __init__(self, target: Target, options: Options, clock: Any) -> None:
-        self.name, self.options, self.clock = str(target), options, clock
-        self.asked: list[tuple[bytes, Waiter]] = []
-        self.over_udp: Ask = self._ask
-        self.over_tcp: Ask = self._ask
-
-    def _ask(self, wire: bytes, waiter: Waiter) -> None:
-        self.asked.append((wire, waiter))
-
-    def close(self) -> None:
-        self.asked.clear()
-
-
 def test_probes_go_on_until_one_is_answered() -> None:
     clock = FakeClock()
-    fake = Fake(target("192.0.2.1", 53), Options(), clock)
-    watched = Watched(fake, Check(interval=0.5, domain=b"\4test\0", recursion=False), clock)
+    fake = FakeUpstream()
+    upstream = fake.connect(target("192.0.2.1", 53), Options(), clock)
+    watched = Watched(upstream, Check(interval=0.5, domain=b"\4test\0", recursion=False), clock)
     watched.check()
     watched.check()
-    assert [wire for wire, _ in fake.asked] == [message("test.", "NS", flags=0, message_id=0)]
-    fake.asked.pop()[1].failed(Failure("no"))
+    assert [asked.wire for asked in fake.asked] == [message("test.", "NS", flags=0, message_id=0)]
+    fake.asked[0].fail()
     assert watched.fails == 1
     clock.advance(0.5)
-    assert len(fake.asked) == 1
+    assert len(fake.asked) == 2
     clock.advance(1.0)  # its time is over, without a word from the upstream
     assert watched.fails == 2
     clock.advance(0.5)
-    _, probe = fake.asked[-1]
-    assert not probe.take(b"no")
-    assert probe.take(reply(QUERY, flags=w.QR | 5))  # whatever the answer is
+    assert not fake.asked[-1].reply(b"no")
+    assert fake.asked[-1].reply(reply(QUERY, flags=w.QR | 5))  # whatever the answer is
     assert watched.fails == 0
     clock.advance(10)
-    assert len(fake.asked) == 2
+    assert len(fake.asked) == 3
     watched.check()
     watched.close()
     clock.advance(10)
-    assert not fake.asked
+    assert len(fake.asked) == 4
+    assert not fake.waiting
 
 
 def test_fakes_take_the_place_of_all_upstreams() -> None:
-    made: list[Upstream] = []
-
-    def fake(*what: Any) -> Upstream:
-        made.append(Fake(*what))
-        return made[-1]
-
-    with replaced(fake):
-        assert connect(target("192.0.2.1", 53), Options(), FakeClock()) is made[0]
+    with replaced(FakeUpstream().connect):
+        assert not isinstance(connect(target("192.0.2.1", 53), Options(), FakeClock()), PlainUpstream)
     assert isinstance(connect(target("192.0.2.1", 53), Options(), FakeClock()), PlainUpstream)
 
 

@@ -101,6 +101,10 @@ def too_many(name: str) -> Failure:
 
 
 def reason(error: OSError) -> str:
-    """What an error of the system says, as Go writes it: without its number, in lower case."""
+    """What an error of the system or of TLS says, as Go writes it: without its number, in lower case."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"tls: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"tls: {(error.reason or 'no handshake').replace('_', ' ').lower()}"
     text = os.strerror(error.errno) if error.errno else str(error) or error.__class__.__name__
     return text[:1].lower() + text[1:]

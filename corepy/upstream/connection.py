@@ -77,10 +77,8 @@ class Connection(asyncio.Protocol, Generic[K]):
                 server_hostname=pool.server_name,
                 local_addr=(source.host, 0) if source else None,
             )
-        except ssl.SSLCertVerificationError as error:
-            self._give_up(f"tls: {error.verify_message}")
         except ssl.SSLError as error:
-            self._give_up(f"tls: {reason(error)}")
+            self._give_up(reason(error))
         except OSError as error:
             self._give_up(f"connect: {reason(error)}")
         finally:

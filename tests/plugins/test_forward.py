@@ -15,7 +15,6 @@ import pytest
 from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
-from corepy.clock import Clock
 from corepy.corefile import directives
 from corepy.deferred import Deferred
 from corepy.errors import ConfigError, Failure
@@ -23,9 +22,9 @@ from corepy.plugins.forward import Forward
 from corepy.plugins.forward.policy import RoundRobin, random, sequential
 from corepy.query import Outcome, Query, Reply
 from corepy.site import Site
-from corepy.testing import FakeClock, make_query, message
-from corepy.testing.running import Running
-from corepy.upstream import Check, Host, Options, Target, Waiter, replaced
+from corepy.testing import FakeClock, FakeUpstream, FakeUpstreams, Running, make_query, message
+from corepy.testing.upstream import Asked
+from corepy.upstream import Check, Host, Options, Target
 
 Serve = Callable[[str], Running]
 ONE, TWO, THREE = (Target(Address.of(f"192.0.2.{last}", 53)) for last in (1, 2, 3))
@@ -236,40 +235,34 @@ def test_a_network_of_several_zones_warns(capsys: pytest.CaptureFixture[str]) ->
 # --- dialogues ---
 
 
-class Fake:
-    """An upstream in the hands of the test."""
+PROBE = b"\0\0\2\0\1"
 
-    def __init__(self, target: Target, options: Options, clock: Clock) -> None:
-        self.name, self.options, self.clock = str(target), options, clock
-        self.waiting: list[tuple[str, bytes, Waiter]] = []
-        self.closed = False
-        self.over_udp, self.over_tcp = self._over("udp"), self._over("tcp")
 
-    def _over(self, transport: str) -> Callable[[bytes, Waiter], None]:
-        return lambda wire, waiter: self.waiting.append((transport, wire, waiter))
+class Hand:
+    """Answers by hand what an upstream was asked."""
 
-    def hear(self) -> tuple[str, bytes, Waiter]:
-        """What it was asked, but for probes."""
-        self.waiting = [one for one in self.waiting if one[1][12:] != b"\0\0\2\0\1"]
-        return self.waiting.pop(0)
+    def __init__(self, upstream: FakeUpstream) -> None:
+        self.upstream = upstream
+
+    @property
+    def waiting(self) -> list[Asked]:
+        """What it was asked and nobody has answered, but for probes."""
+        return [asked for asked in self.upstream.waiting if asked.wire[12:] != PROBE]
+
+    @property
+    def probes(self) -> list[Asked]:
+        return [asked for asked in self.upstream.asked if asked.wire[12:] == PROBE]
 
     def answer(self, rcode: int = 0, *, flags: int = w.QR | w.RA, record: bytes = RECORD, name: str = "") -> str:
         """Reply to the first question; the transport that it came over."""
-        transport, wire, waiter = self.hear()
-        question = message(name)[12:] if name else wire[12:]
-        assert waiter.take(b"id" + w.HEADER.pack(0, flags | rcode, 1, bool(record), 0, 0)[2:] + question + record)
-        return transport
+        asked = self.waiting[0]
+        question = message(name)[12:] if name else asked.wire[12:]
+        assert asked.reply(b"id" + w.HEADER.pack(0, flags | rcode, 1, bool(record), 0, 0)[2:] + question + record)
+        return asked.transport
 
     def fail(self, why: str = "read udp: i/o timeout") -> None:
         """Let the first question fail."""
-        self.hear()[2].failed(Failure(why))
-
-    def probes(self) -> list[Waiter]:
-        return [one[2] for one in self.waiting if one[1][12:] == b"\0\0\2\0\1"]
-
-    def close(self) -> None:
-        self.closed = True
-        self.waiting = [("closed", b"", self.waiting[0][2])] if self.waiting else []
+        self.waiting[0].fail(why)
 
 
 class Stage:
@@ -281,9 +274,9 @@ class Stage:
         self.clock = self.forward.clock = FakeClock()
         self.forward.name = "forward"
         self.forward.next = lambda _query: Reply(b"next")
-        with replaced(Fake):
+        with FakeUpstreams() as upstreams:
             self.forward.start()
-        self.fakes: list[Fake] = [one.upstream for one in self.forward.upstreams]  # type: ignore[misc]  # by `replaced`
+        self.fakes = [Hand(upstreams[one.name]) for one in self.forward.upstreams]
 
     def ask(self, name: str = "www.example.org.", **how: Any) -> Deferred:
         outcome = self.forward.serve(make_query(name, **how))
@@ -301,7 +294,7 @@ def test_a_reply_is_relayed_as_it_is() -> None:
     stage = Stage()
     asked = stage.ask("wWw.example.org.")
     query = make_query("wWw.example.org.")
-    assert stage.fakes[0].waiting[0][1] == query.wire
+    assert stage.fakes[0].waiting[0].wire == query.wire
     assert stage.fakes[0].answer(name="www.example.org.") == "udp"
     assert isinstance(asked.result, Reply)
     assert asked.result.wire == query.wire[:2] + b"\x80\x80\0\1\0\1\0\0\0\0" + query.question + RECORD
@@ -310,9 +303,9 @@ def test_a_reply_is_relayed_as_it_is() -> None:
 def test_a_lie_is_no_reply() -> None:
     stage = Stage()
     asked = stage.ask()
-    _, wire, waiter = stage.fakes[0].hear()
-    for lie in (b"", b"\0" * 12, wire, b"id\x80\x80\0\1\0\1\0\0\0\0" + wire[12:]):
-        assert not waiter.take(lie)
+    [waiting] = stage.fakes[0].waiting
+    for lie in (b"", b"\0" * 12, waiting.wire, b"id\x80\x80\0\1\0\1\0\0\0\0" + waiting.wire[12:]):
+        assert not waiting.reply(lie)
     assert asked.result is None
 
 
@@ -421,9 +414,9 @@ def test_nothing_is_tried_after_five_seconds() -> None:
     stage = Stage(to="192.0.2.1 192.0.2.2 192.0.2.3")
     asked = stage.ask()
     for fake in (0, 1, 2):
-        stage.clock.advance(2)
         assert asked.result is None
-        stage.fakes[fake].fail()
+        assert stage.fakes[fake].waiting
+        stage.clock.advance(2)
     assert isinstance(asked.result, Failure)
 
 
@@ -432,21 +425,21 @@ def test_a_down_upstream_is_passed_over() -> None:
     stage.ask()
     stage.fakes[0].fail()
     for _ in range(2):
-        stage.fakes[0].probes()[-1].failed(Failure("no"))
+        stage.fakes[0].probes[-1].fail()
         stage.clock.advance(0.5)
     asked = stage.ask()
     stage.fakes[1].answer()
     assert rcode(asked) == 0
-    stage.fakes[0].probes()[-1].take(b"id\x80\0\0\0\0\0\0\0\0\0")
+    stage.fakes[0].probes[-1].reply(b"id\x80\0\0\0\0\0\0\0\0\0")
     stage.ask("other.example.org.")
-    assert stage.fakes[0].hear()
+    assert stage.fakes[0].waiting
 
 
 def test_max_fails_of_none_never_probes() -> None:
     stage = Stage("max_fails 0")
     stage.ask()
     stage.fakes[0].fail()
-    assert not stage.fakes[0].probes()
+    assert not stage.fakes[0].probes
 
 
 @pytest.mark.parametrize("failfast", [True, False])
@@ -474,16 +467,16 @@ def test_failover() -> None:
     assert rcode(asked) == codes.SERVFAIL  # the last one is as good as the first
 
 
-def stages(*texts: str) -> tuple[list[Forward], list[Fake]]:
+def stages(*texts: str) -> tuple[list[Forward], list[Hand]]:
     found = parse("\n".join(texts))
     for stage, follower in pairwise(found):
         stage.next = follower.serve
-    with replaced(Fake):
+    with FakeUpstreams() as upstreams:
         for stage in found:
             stage.clock = FakeClock()
             stage.start()
     found[-1].next = lambda _query: Reply(b"\0\0\0\x09")
-    return found, [stage.upstreams[0].upstream for stage in found]  # type: ignore[misc]  # by `replaced`
+    return found, [Hand(upstreams[stage.upstreams[0].name]) for stage in found]
 
 
 def test_next_hands_over_to_the_next_forward() -> None:
@@ -602,24 +595,22 @@ def test_policies() -> None:
 def test_names_are_looked_up_at_the_start() -> None:
     [stage] = parse("forward . ns.example.org:5353 192.0.2.1:5353 {\nresolver 192.0.2.9 192.0.2.8\n}")
     stage.clock = FakeClock()
-    made: dict[str, Fake] = {}
-
-    def fake(target: Target, options: Options, clock: Clock) -> Fake:
-        return made.setdefault(str(target), Fake(target, options, clock))
+    upstreams = FakeUpstreams()
+    dead, resolver = Hand(upstreams["192.0.2.9"]), Hand(upstreams["192.0.2.8"])
 
     async def start() -> None:
         starting = stage.start()
         assert starting is not None
         task = asyncio.ensure_future(starting)
         await asyncio.sleep(0)
-        made["192.0.2.9:53"].fail("dead")
+        dead.fail()
         for record in (RECORD, b"\xc0\x0c\0\x1c\0\1\0\0\0\x3c\0\x10" + b"\x20\x01" + bytes(14)):
             for _ in range(3):
                 await asyncio.sleep(0)
-            made["192.0.2.8:53"].answer(record=record)
+            resolver.answer(record=record)
         await task
 
-    with replaced(fake):
+    with upstreams:
         asyncio.run(start())
     assert [one.name for one in stage.upstreams] == ["192.0.2.1:5353", "[2001::]:5353"]
 
@@ -627,21 +618,13 @@ def test_names_are_looked_up_at_the_start() -> None:
 def test_a_name_without_addresses_stops_the_start() -> None:
     [stage] = parse("forward . ns.example.org {\nresolver 192.0.2.9\n}")
     stage.name, stage.clock = "forward", FakeClock()
-    made: list[Fake] = []
-
-    def fake(target: Target, options: Options, clock: Clock) -> Fake:
-        made.append(Fake(target, options, clock))
-        return made[-1]
+    upstreams = FakeUpstreams()
+    upstreams["192.0.2.9"].answer(rcode=codes.NXDOMAIN)
 
     async def start() -> None:
-        task = asyncio.ensure_future(stage.start())  # type: ignore[arg-type]  # a coroutine
-        for _ in range(2):
-            await asyncio.sleep(0)
-            made[0].answer(codes.NXDOMAIN, record=b"")
-            await asyncio.sleep(0)
-        await task
+        await stage.start()  # type: ignore[misc]  # a coroutine
 
-    with replaced(fake), pytest.raises(ConfigError, match=r"plugin/forward: .*ns\.example\.org"):
+    with upstreams, pytest.raises(ConfigError, match=r"plugin/forward: .*ns\.example\.org"):
         asyncio.run(start())
 
 
@@ -693,26 +676,27 @@ def test_examples_of_the_manual_page_start(serve: Serve, example: str) -> None:
 # --- reloads ---
 
 
-def opened(text: str) -> tuple[Forward, dict[str, Fake]]:
+def opened(text: str) -> tuple[Forward, FakeUpstreams]:
     [found] = parse(text)
-    with replaced(Fake):
+    with FakeUpstreams() as upstreams:
         found.start()
-    return found, {one.name: one.upstream for one in found.upstreams}  # type: ignore[misc]  # by `replaced`
+    return found, upstreams
 
 
 def test_equal_upstreams_are_taken_over_with_their_health() -> None:
     old, before = opened("forward . 192.0.2.1 192.0.2.2")
-    new, _ = opened("forward . 192.0.2.3 192.0.2.2 {\nmax_fails 5\n}")
+    new, after = opened("forward . 192.0.2.3 192.0.2.2 {\nmax_fails 5\n}")
     old.upstreams[1].fails = 4
     new.adopt(old)
     assert [one.name for one in new.upstreams] == ["192.0.2.3:53", "192.0.2.2:53"]
-    assert new.upstreams[1].upstream is before["192.0.2.2:53"]
+    assert new.upstreams[1] is old.upstreams[1]
     assert new.upstreams[1].fails == 4
     assert len(old.upstreams) == 2   # which its last queries go on with
+    assert (after["192.0.2.3"].held, after["192.0.2.2"].held) == (1, 0)
     old.stop()
-    assert [fake.closed for fake in before.values()] == [True, False]
+    assert (before["192.0.2.1"].held, before["192.0.2.2"].held) == (0, 1)
     new.stop()
-    assert before["192.0.2.2:53"].closed
+    assert before["192.0.2.2"].held == 0
 
 
 def test_upstreams_whose_sockets_are_kept_otherwise_begin_anew() -> None:
@@ -720,4 +704,4 @@ def test_upstreams_whose_sockets_are_kept_otherwise_begin_anew() -> None:
     new, after = opened("forward . 192.0.2.1 {\nexpire 3s\n}")
     new.adopt(old)
     old.stop()
-    assert [fake.closed for fake in (*before.values(), *after.values())] == [True, False]
+    assert (before["192.0.2.1"].held, after["192.0.2.1"].held) == (0, 1)
