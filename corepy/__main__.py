@@ -55,6 +55,7 @@ def _serve(values: dict[str, str | bool]) -> int:
     from corepy.process import Process  # noqa: PLC0415 - likewise
     from corepy.server import Server  # noqa: PLC0415 - likewise
     from corepy.source import NotFound, Source  # noqa: PLC0415 - likewise
+    from corepy.workers import Workers  # noqa: PLC0415 - likewise
 
     take_descriptors()
     port = str(values.get("p", "53"))
@@ -66,9 +67,12 @@ def _serve(values: dict[str, str | bool]) -> int:
     try:
         source = Source.find(str(conf) if conf is not None else None, int(port))
         configuration = source.read()
-        server = Server()
-        process = Process(source, server, quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None)
-        return asyncio.run(process.run(configuration))
+        workers = Workers(source) if configuration.workers > 1 else None
+        process = Process(
+            source, workers or Server(), quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None
+        )
+        life = process.run(configuration)
+        return workers.run(life) if workers else asyncio.run(life)
     except NotFound as error:
         return _fatal(str(error))
     except ConfigError as error:

@@ -42,7 +42,10 @@ class Source:
 
     def read(self, doing: str = "loading Caddyfile via flag") -> site.Configuration:
         """The configuration as the files are now. Raises NotFound and ConfigError."""
-        parsed = self.parse(doing)
+        return self.build(self.parse(doing))
+
+    def build(self, parsed: Corefile) -> site.Configuration:
+        """The configuration of a Corefile that has been read. Raises ConfigErrors."""
         for warning in parsed.warnings:
             log.warning(warning)
         return site.build(parsed, default_port=self.port)
