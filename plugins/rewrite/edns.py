@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from corepy import wire as w
 from corepy.plugin import Query
-from corepy.plugins.rewrite.request import Request
+from corepy.plugins.rewrite.request import Request, Revert
 from corepy.plugins.rewrite.rules import Rule
 
 Options = list[tuple[int, bytes]]
@@ -125,7 +125,7 @@ class OptionRule(Rule):
             old = None
             options.append((self.code, data))
         if self.revert:
-            request.reverts.append((self.code, old))
+            request.reverts.append(Revert(self.code, data, old))
         return True
 
 
@@ -150,10 +150,15 @@ def answered(wire: bytes, opt: w.Record | None, query: Query, request: Request, 
 
 
 def _reverted(options: Options, request: Request) -> Options:
-    """The options as they were before the rules that say `revert`, the last rule undone first."""
+    """The options as they were before the rules that say `revert`, the last rule undone first.
+
+    What is undone is the option that the rule has made; where it is no longer there, or an upstream has answered with
+    another one, the last of its code.
+    """
     kept = list(options)
-    for code, old in reversed(request.reverts):
-        at = next((at for at in reversed(range(len(kept))) if kept[at][0] == code), None)
+    for code, new, old in reversed(request.reverts):
+        places = [at for at, option in enumerate(kept) if option[0] == code]
+        at = next((at for at in reversed(places) if kept[at][1] == new), places[-1] if places else None)
         if at is not None:
             kept[at : at + 1] = [] if old is None else [(code, old)]
     return kept

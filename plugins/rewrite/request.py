@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from corepy import wire as w
 from corepy.plugin import Query
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 _SIZE: Final = 4096
 """What an OPT record says that a rule has added; CoreDNS's."""
 _NO_RECORDS: Final = bytes(6)
+
+
+class Revert(NamedTuple):
+    """An option to be undone: its code, the data that a rule gave it, and those it had, None if it was not there."""
+
+    code: int
+    new: bytes
+    old: bytes | None
 
 
 class Request:
@@ -36,8 +44,8 @@ class Request:
         self.steps: list[Step] = []
         """What the rules want done with the records of the reply, to be done in reverse order."""
         self.rcodes: list[RcodeRule] = []
-        self.reverts: list[tuple[int, bytes | None]] = []
-        """Options to be undone: code, and the data that it had, None where it was not there."""
+        self.reverts: list[Revert] = []
+        """Options to be undone, in reverse order."""
 
     @property
     def text(self) -> str:

@@ -541,6 +541,7 @@ def test_what_plugins_know_is_asked_for_when_it_is_needed() -> None:
         (["local append 9999 abc revert"], [(9999, b"x")], b"", [(9999, b"x")]),
         (["local set 9999 a", "local replace 9999 b revert"], [], b"", [(9999, b"a")]),
         (["local set 9999 a revert", "local replace 9999 b revert"], [], b"", []),
+        (["local append 9999 a revert", "local append 9999 b"], [(9999, b"x")], b"", [(9999, b"x"), (9999, b"b")]),
         (["local replace 9999 b"], [(9999, b"x")], b"", [(9999, b"b")]),
         (["local unset 9999"], [(9999, b"x"), (3, b"")], b"", [(3, b"")]),
         (["nsid set"], [], b"", [(3, b"")]),
