@@ -41,6 +41,9 @@ class Plugin:
     any_class: ClassVar[bool] = False
     """Whether queries of classes other than IN are let in on the ports of a block that has this plugin."""
 
+    once: ClassVar[bool] = False
+    """Whether a server block may have the directive but once."""
+
     name: str = ""
     """The directive; filled in by the core, as are `next`, `clock`, `log` and `resolve`."""
     next: Serve
@@ -73,6 +76,8 @@ class Plugin:
 
         One for each, unless a plugin says otherwise: where the lines add up to one plugin, override this.
         """
+        if cls.once and len(directives) > 1:
+            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
         return [cls.parse(directive) for directive in directives]
 
     def configure(self, site: Site) -> None:

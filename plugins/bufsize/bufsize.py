@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from corepy import wire as w
 from corepy.plugin import Directive, Outcome, Plugin, Query
@@ -20,18 +19,15 @@ HIGHEST: Final = 4096
 class Bufsize(Plugin):
     """`size` is the limit in octets. Queries without EDNS have 512 anyway (RFC 1035 2.3.4)."""
 
+    once: ClassVar[bool] = True
+
     size: int = DEFAULT
 
     @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        [directive] = directives
+    def parse(cls, directive: Directive) -> Self:
+        """Read `bufsize [SIZE]`."""
         word = directive.optional()
-        if word is None:
-            return [cls()]
-        return [cls(directive.as_integer(word, "a size in octets", LOWEST, HIGHEST))]
+        return cls() if word is None else cls(directive.as_integer(word, "a size in octets", LOWEST, HIGHEST))
 
     def serve(self, query: Query) -> Outcome:
         """Pass on the query with the size that it may have."""

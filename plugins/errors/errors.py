@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 from corepy import codes
 from corepy.plugin import Directive, Failure, Outcome, Plugin, Query, Reply, after
@@ -16,17 +15,12 @@ from corepy.plugins.errors.consolidate import Consolidation
 class Errors(Plugin):
     """`consolidations` are asked in their order, the first that matches counts; what matches none is written."""
 
+    once: ClassVar[bool] = True
+
     consolidations: list[Consolidation] = field(default_factory=list)
     stacktrace: bool = False
     """Whether an exception that is no Failure, and so a bug, is written with its traceback, each time."""
     _stopped: bool = field(default=False, init=False, compare=False, repr=False)
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
 from corepy import wire as w
@@ -35,6 +34,8 @@ _MODIFIED: Final = Gauge("hosts_reload_timestamp_seconds", "Modification time of
 class Hosts(Plugin):
     """Names in `zones` (keys), and in any zone the names of reverse mapping for their addresses."""
 
+    once: ClassVar[bool] = True
+
     zones: tuple[bytes, ...]
     path: Path = Path("/etc/hosts")
     """Where the entries are; below `root` if relative."""
@@ -52,13 +53,6 @@ class Hosts(Plugin):
     """Where the Corefile names the file; None where it does not, and nobody minds if there is none."""
     _tables: tuple[Table, ...] = field(default=(), init=False, compare=False, repr=False)
     """That of the file, then that of the Corefile; what is empty is left out."""
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

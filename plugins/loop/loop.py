@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn, Self
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from corepy import codes
 from corepy import wire as w
 from corepy.clock import Timer
-from corepy.plugin import Address, Directive, Failure, Outcome, Plugin, Query
+from corepy.plugin import Address, Failure, Outcome, Plugin, Query
 from corepy.upstream import Options, Target, Upstream, connect, match
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ class Loop(Plugin):
     client can end the server; but an upstream that is sent the probe can, by sending it back: that is what a loop is.
     """
 
+    once: ClassVar[bool] = True
+
     _zone: bytes = field(default=b"\0", init=False, compare=False, repr=False)
     _address: Address | None = field(default=None, init=False, compare=False, repr=False)
     _key: bytes = field(default=b"", init=False, compare=False, repr=False)
@@ -43,13 +44,6 @@ class Loop(Plugin):
     _attempts: int = field(default=0, init=False, compare=False, repr=False)
     _timer: Timer | None = field(default=None, init=False, compare=False, repr=False)
     _upstream: Upstream | None = field(default=None, init=False, compare=False, repr=False)
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     def configure(self, site: Site) -> None:
         """Find out where the first zone is served: over plain DNS, and on a port that has been said."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepy import wire as w
 from corepy.plugin import Directive, Outcome, Plugin, Query
@@ -20,14 +19,14 @@ class Metadata(Plugin):
     What they find out later, such as which upstream was asked, they tell of every query in the server block.
     """
 
+    once: ClassVar[bool] = True
+
     zones: tuple[bytes, ...] = (b"\0",)
 
     @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls(directives[0].origins())]
+    def parse(cls, directive: Directive) -> Self:
+        """Read `metadata [ZONES...]`."""
+        return cls(directive.origins())
 
     def configure(self, site: Site) -> None:
         """Get to know the other plugins."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from corepy import wire as w
 from corepy.errors import Malformed
@@ -22,14 +21,9 @@ def _host() -> bytes:
 class Nsid(Plugin):
     """`data` is what clients are told: any octets, the name of the machine if nothing else is asked for."""
 
-    data: bytes = field(default_factory=_host)
+    once: ClassVar[bool] = True
 
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
+    data: bytes = field(default_factory=_host)
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from corepy import http, profiles
 from corepy.plugin import ConfigError, Directive, Plugin
@@ -33,19 +33,14 @@ _PAGES: Final = {
 class Pprof(Plugin):
     """Profiles at `http://HOST:PORT/debug/pprof/`; no host stands for all addresses, port 0 for any that is free."""
 
+    once: ClassVar[bool] = True
+
     host: str = "localhost"
     port: int = 6053
     block: int = 0
     """Nanoseconds that a stall of the event loop has to last to be noted; none is if not positive."""
     _stalls: profiles.Stalls | None = field(default=None, init=False, compare=False, repr=False)
     _lease: http.Lease | None = field(default=None, init=False, compare=False, repr=False)
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

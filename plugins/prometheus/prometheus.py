@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import http
 from corepy import wire as w
@@ -23,6 +23,8 @@ _ENABLED: Final = Gauge("plugin_enabled", "Plugins in the chains that are watche
 class Prometheus(Plugin):
     """Metrics at `http://HOST:PORT/metrics`; no host stands for all addresses, port 0 for any that is free."""
 
+    once: ClassVar[bool] = True
+
     host: str = "localhost"
     port: int = 9153
     runtime: bool = False
@@ -30,13 +32,6 @@ class Prometheus(Plugin):
     _traffic: dict[tuple[Endpoint, bytes], Traffic] = field(default_factory=dict, init=False, compare=False, repr=False)
     _zones: list[bytes] = field(default_factory=list, init=False, compare=False, repr=False)
     """Those of the server block, the longest first."""
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepy import http
 from corepy.plugin import Directive, Plugin
@@ -20,6 +19,8 @@ class Ready(Plugin):
     Every endpoint speaks for all server blocks that have a `ready`.
     """
 
+    once: ClassVar[bool] = True
+
     host: str = ""
     port: int = 8181
     continuously: bool = False
@@ -27,13 +28,6 @@ class Ready(Plugin):
     _seen: list[Plugin] = field(default_factory=list, init=False, compare=False, repr=False)
     """Plugins of this block that are not asked any more."""
     _lease: http.Lease | None = field(default=None, init=False, compare=False, repr=False)
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:
