@@ -17,7 +17,7 @@ def test_a_directive_that_takes_nothing_needs_no_parser() -> None:
     assert isinstance(made, Bare)
     with pytest.raises(ConfigError, match="Corefile:1:6: unexpected argument 'word', expected no arguments"):
         Bare.parse_all(corefile.directives("bare word"))
-    with pytest.raises(ConfigError, match=r"Corefile:1:6: unexpected '\{'"):
+    with pytest.raises(ConfigError, match="Corefile:2:2: unexpected 'x' in a block"):
         Bare.parse_all(corefile.directives("bare {\n x\n}"))
 
 
@@ -38,3 +38,12 @@ def test_all_that_is_promised_is_there() -> None:
     assert list(plugin.__all__) == sorted(plugin.__all__)
     for name in plugin.__all__:
         assert hasattr(plugin, name)
+
+
+def test_what_stands_once_says_where_it_stood() -> None:
+    class Single(Plugin):
+        once = True
+
+    with pytest.raises(ConfigError, match="Corefile:2:1: given twice in a server block, first at Corefile:1:1"):
+        Single.parse_all(corefile.directives("single\nsingle"))
+    assert len(Single.parse_all(corefile.directives("single"))) == 1
