@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SIZE: Final = 4096
 """What an OPT record says that a rule has added; CoreDNS's."""
 _NO_RECORDS: Final = bytes(6)
+_pack = w.QUESTION.pack
 
 
 class Revert(NamedTuple):
@@ -73,7 +74,7 @@ class Request:
         """The query to go on with: the same one if nothing has changed. Raises Malformed where it cannot be read."""
         query = self.query
         wire = query.wire
-        question = self.name + w.QUESTION.pack(self.qtype, self.qclass)
+        question = self.name + _pack(self.qtype, self.qclass)
         if not wire.startswith(question, 12):
             wire = wire[:12] + question if wire[6:12] == _NO_RECORDS else with_question(wire, question)
         if self.options is not None:

@@ -24,19 +24,19 @@ class Restoration:
     """How the reply to one query is changed.
 
     `changed` is the query that went on, `echoed` the options that come back to the client where a reply has no OPT
-    record, None where EDNS was nobody's business.
+    record, None where EDNS was nobody's business. `restores` is whether the question and the records are changed.
     """
 
-    __slots__ = ("_asked", "_changed", "_changes_head", "_echoed", "_request", "_restores", "_steps")
+    __slots__ = ("_asked", "_changed", "_echoed", "_request", "_restores", "_steps")
 
-    def __init__(self, request: Request, changed: Query, *, restores: bool, echoed: frozenset[int] | None) -> None:
+    def __init__(self, request: Request, changed: Query, restores: bool, echoed: frozenset[int] | None) -> None:
         self._request = request
         self._asked = request.query
         self._changed = changed
         self._restores = restores
         self._echoed = echoed
-        self._changes_head = echoed is not None or bool(request.rcodes)
-        self._steps = request.steps[::-1]
+        steps = request.steps
+        self._steps = steps if len(steps) < 2 else steps[::-1]
 
     def reply(self, reply: Reply) -> Reply:
         """The reply for the client. Raises Failure where it cannot be made."""
@@ -45,7 +45,7 @@ class Restoration:
             return reply
         plain = reply.plain
         try:
-            if self._changes_head:
+            if self._echoed is not None or self._request.rcodes:
                 wire, plain = self._head(wire, plain)
             if self._restores:
                 wire = self._body(wire)
@@ -86,10 +86,10 @@ class Restoration:
 
     def _head(self, wire: bytes, plain: bool) -> tuple[bytes, bool]:
         """The reply with the options and the rcode that it is to have; whether it surely has no OPT record."""
-        if not self._changes_head:
+        rcodes, echoed = self._request.rcodes, self._echoed
+        if echoed is None and not rcodes:
             return wire, plain
         check_header(wire)
-        rcodes, echoed = self._request.rcodes, self._echoed
         opt = None if plain else w.find_opt(wire)
         if echoed is not None:
             wire = answered(wire, opt, self._asked, self._request, echoed)

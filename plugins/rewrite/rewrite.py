@@ -60,7 +60,7 @@ class Rewrite(Plugin):
             echoed = self._echoed
         if changed is query and echoed is None and not wanted:
             return self.next(query)
-        restoration = Restoration(request, changed, restores=restores or wanted, echoed=echoed)
+        restoration = Restoration(request, changed, restores or wanted, echoed)
         if self._follows and request.steps:
             return self._follow(changed, restoration)
         if not request.rcodes:
