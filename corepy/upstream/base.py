@@ -77,6 +77,8 @@ class Options:
     """How late a waiter may learn that its time is over."""
     source: Address | None = None
     """Our own address, port 0; the system's choice where None."""
+    owner: str = ""
+    """The plugin that asks; a label of metrics."""
     tls: ssl.SSLContext | None = None
     """For targets of kind `tls`."""
     https: ssl.SSLContext | None = None

@@ -7,7 +7,7 @@ upstream has closed in the meantime is no failure: whoever waited on it asks aga
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from corepy.errors import Failure
 from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, too_many
@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from corepy.upstream.connection import Connection
 
 
+_PROTO: Final = {"dns": "tcp", "tls": "tcp-tls"}
+"""What metrics call it (CoreDNS's words)."""
+
+
 class ConnectionPool(Pool):
     """The connections to one upstream."""
 
     def __init__(
         self, target: Target, options: Options, clock: Clock, budget: Budget, kind: type[Connection[Any]]
     ) -> None:
-        super().__init__(target.address, options, clock, budget)
+        super().__init__(target.address, options, clock, budget, _PROTO.get(target.kind, target.kind))
         self.target = target
         self.tls = {"tls": options.tls, "https": options.https}.get(target.kind)
         self.server_name = (target.server_name or target.address.host) if self.tls else None
         self._kind = kind
+        self._opened = 0
         self.connections: dict[Connection[Any], bool] = {}
         """In the order of their opening; True for those that take further questions."""
 
@@ -39,7 +44,10 @@ class ConnectionPool(Pool):
         if self.pending >= MAX_PENDING:
             self.later(waiter, too_many(str(self.remote)))
         else:
-            self._ask(self._pick(), wire, waiter)
+            before = self._opened
+            connection = self._pick()
+            self.count(fresh=self._opened > before)
+            self._ask(connection, wire, waiter)
 
     def ask_fresh(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question over a connection that did not exist before, if there may be one more."""
@@ -79,6 +87,7 @@ class ConnectionPool(Pool):
             return None
         connection = self._kind(self)
         self.connections[connection] = True
+        self._opened += 1
         self.budget.used += 1
         connection.open()
         self.keep_house()

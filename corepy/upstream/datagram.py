@@ -53,7 +53,7 @@ class DatagramPool(Pool):
     """The UDP sockets to one upstream."""
 
     def __init__(self, remote: Address, options: Options, clock: Clock, budget: Budget) -> None:
-        super().__init__(remote, options, clock, budget)
+        super().__init__(remote, options, clock, budget, "udp")
         self._channels: dict[int, Channel] = {}
         """All, by descriptor."""
         self._pool: list[Channel] = []
@@ -84,6 +84,7 @@ class DatagramPool(Pool):
         except OSError as error:
             self.later(waiter, Failure(f"dial udp {self.remote}: {reason(error)}"))
             return
+        self.count(fresh=not channel.uses)
         channel.pending[message_id] = waiter
         channel.epoch = self.epoch
         channel.uses += 1

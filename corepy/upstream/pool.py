@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from corepy.metrics import Counter, Family
+
 if TYPE_CHECKING:
     from corepy.address import Address
     from corepy.clock import Clock, Timer
@@ -16,11 +18,17 @@ if TYPE_CHECKING:
     from corepy.upstream.budget import Budget
 
 
+_PLACE: Final = ("proxy_name", "to", "proto")
+HITS: Final = Counter("proxy_conn_cache_hits_total", "Questions to upstreams on a socket that was there.", _PLACE)
+MISSES: Final = Counter("proxy_conn_cache_misses_total", "Questions to upstreams on a new socket.", _PLACE)
+
+
 class Pool:
     """The sockets of one transport to one upstream. Opens the first one when the first question is asked."""
 
-    def __init__(self, remote: Address, options: Options, clock: Clock, budget: Budget) -> None:
+    def __init__(self, remote: Address, options: Options, clock: Clock, budget: Budget, proto: str) -> None:
         self.remote = remote
+        self._labels = options.owner, str(remote), proto
         self.options = options
         self.clock = clock
         self.budget = budget
@@ -33,6 +41,11 @@ class Pool:
         self.closed = False
         self.watching: Timer | None = None
         self._sweeping: Timer | None = None
+
+    def count(self, *, fresh: bool) -> None:
+        """Count a question, on a new socket or not; for those who look at metrics."""
+        if Family.watched:
+            (MISSES if fresh else HITS).add(*self._labels)
 
     @staticmethod
     def later(waiter: Waiter, error: Failure) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
@@ -134,8 +134,9 @@ class Forward(Plugin):
         return [Target(Address(one.packed, host.port, one.scope), host.kind, host.server_name) for one in addresses]
 
     def _open(self, targets: Iterable[Target]) -> None:
+        options = replace(self.options, owner=self.name)
         self._watched = {
-            target: Watched(connect(target, self.options, self.clock), self.health, self.clock, self.name)
+            target: Watched(connect(target, options, self.clock), self.health, self.clock, self.name)
             for target in targets
         }
         self.upstreams = list(self._watched.values())
