@@ -1,0 +1,148 @@
+"""What operators do, and to which types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, NIL, NUMBER, STRING, Type, array, comparable, fits, is_array
+
+MAX_RANGE: Final = 1_000_000
+"""Elements of `a..b`, as in expr-lang: a typing error must not eat the memory."""
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are equal; true is not 1."""
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(one == other)
+
+
+def contained(one: Any, many: Any) -> bool:
+    """Whether a value is in an array, or the key of a map; nothing is in nil."""
+    if isinstance(many, dict):
+        return one in many
+    return many is not None and any(equal(one, each) for each in _a(many, list))
+
+
+def _a(value: Any, kind: type | tuple[type, ...]) -> Any:
+    """The value, if it is of a kind; raises TypeError."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{value!r} does not fit")
+    return value
+
+
+def _number(value: Any) -> Any:
+    return _a(value, (int, float))
+
+
+def _add(one: Any, other: Any) -> Any:
+    if isinstance(one, str):
+        return one + _a(other, str)
+    return _number(one) + _number(other)
+
+
+def _divide(one: Any, other: Any) -> float:
+    """A quotient as IEEE 754 has it: infinite, or no number, for a divisor of zero."""
+    dividend, divisor = float(_number(one)), float(_number(other))
+    if divisor:
+        return dividend / divisor
+    return math.nan if dividend == 0 or math.isnan(dividend) else math.copysign(math.inf, dividend)
+
+
+def _remainder(one: Any, other: Any) -> int:
+    """What is left, with the sign of the dividend."""
+    rest: int = abs(_a(one, int)) % abs(_a(other, int))
+    return -rest if one < 0 else rest
+
+
+def _span(first: Any, last: Any) -> list[int]:
+    if _a(last, int) - _a(first, int) >= MAX_RANGE:
+        raise ValueError("a range of too many numbers")
+    return list(range(first, last + 1))
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def ordered(one: Any, other: Any) -> bool:
+        return compare(one, _a(other, str)) if isinstance(one, str) else compare(_number(one), _number(other))
+
+    return ordered
+
+
+BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "==": equal,
+    "!=": lambda one, other: not equal(one, other),
+    "<": _ordered(lambda one, other: one < other),
+    ">": _ordered(lambda one, other: one > other),
+    "<=": _ordered(lambda one, other: one <= other),
+    ">=": _ordered(lambda one, other: one >= other),
+    "+": _add,
+    "-": lambda one, other: _number(one) - _number(other),
+    "*": lambda one, other: _number(one) * _number(other),
+    "/": _divide,
+    "%": _remainder,
+    "**": lambda one, other: math.pow(_number(one), _number(other)),
+    "^": lambda one, other: math.pow(_number(one), _number(other)),
+    "..": _span,
+    "in": contained,
+    "contains": lambda one, other: _a(other, str) in _a(one, str),
+    "startsWith": lambda one, other: _a(one, str).startswith(_a(other, str)),
+    "endsWith": lambda one, other: _a(one, str).endswith(_a(other, str)),
+}
+"""What each does to two values; TypeError, ValueError and ArithmeticError where there is no result."""
+
+UNARY: Final[dict[str, Callable[[Any], Any]]] = {
+    "not": lambda value: not _a(value, bool),
+    "!": lambda value: not _a(value, bool),
+    "-": lambda value: -_number(value),
+    "+": _number,
+}
+
+
+def _both(left: Type, right: Type, wanted: Type) -> bool:
+    return fits(left, wanted) and fits(right, wanted)
+
+
+def result_of_binary(operator: str, left: Type, right: Type) -> Type | None:
+    """The type of a result, None where the types do not fit (as CoreDNS finds when it starts)."""
+    if operator in ("==", "!="):
+        return BOOL if comparable(left, right) else None
+    if operator == "in":
+        return BOOL if _may_contain(right, left) else None
+    if operator in ("matches", "contains", "startsWith", "endsWith"):
+        return BOOL if _both(left, right, STRING) else None
+    if operator in ("<", ">", "<=", ">="):
+        return BOOL if _both(left, right, NUMBER) or _both(left, right, STRING) else None
+    if operator == "..":
+        return array(INT) if _both(left, right, INT) else None
+    return _arithmetic(operator, left, right)
+
+
+def _may_contain(many: Type, one: Type) -> bool:
+    if is_array(many):
+        return comparable(one, many.item or ANY)
+    return many in (ANY, NIL) or (many.name == "map" and fits(one, STRING))
+
+
+def _arithmetic(operator: str, left: Type, right: Type) -> Type | None:
+    if operator == "%":
+        return INT if _both(left, right, INT) else None
+    if operator == "+" and _both(left, right, STRING) and ANY not in (left, right):
+        return STRING
+    if not _both(left, right, NUMBER):
+        return ANY if operator == "+" and _both(left, right, STRING) else None
+    if operator in ("/", "**", "^"):
+        return FLOAT
+    if ANY in (left, right):
+        return ANY
+    return INT if left == right == INT else FLOAT
+
+
+def result_of_unary(operator: str, operand: Type) -> Type | None:
+    """The type of a result, None where the operand does not fit."""
+    if operator in ("not", "!"):
+        return BOOL if fits(operand, BOOL) else None
+    return operand if fits(operand, NUMBER) else None

@@ -1,0 +1,95 @@
+"""The types of values, as far as they are known before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+
+class Type(NamedTuple):
+    """What a value is; `item` is the type of what is in an array."""
+
+    name: str
+    item: Type | None = None
+
+    def __str__(self) -> str:
+        return f"[]{self.item}" if self.item is not None else self.name
+
+
+ANY: Final = Type("unknown")
+"""Anything: known only when the program runs."""
+NIL: Final = Type("nil")
+BOOL: Final = Type("bool")
+INT: Final = Type("int")
+FLOAT: Final = Type("float64")
+STRING: Final = Type("string")
+MAP: Final = Type("map")
+NUMBER: Final = Type("number")
+"""INT or FLOAT, as the type of a parameter."""
+_NUMBERS: Final = (INT, FLOAT)
+
+
+def array(item: Type = ANY) -> Type:
+    """The type of an array."""
+    return Type("array", item)
+
+
+def is_array(of: Type) -> bool:
+    """Whether it is sure to be an array."""
+    return of.name == "array"
+
+
+def fits(given: Type, wanted: Type) -> bool:
+    """Whether a value of one type may be given for another; where nothing is known it may."""
+    if ANY in (given, wanted) or given == wanted:
+        return True
+    if wanted == NUMBER:
+        return given in _NUMBERS
+    if is_array(given) and is_array(wanted):
+        return fits(given.item or ANY, wanted.item or ANY)
+    return False
+
+
+def comparable(one: Type, other: Type) -> bool:
+    """Whether it makes sense to ask if values of two types are equal."""
+    if NIL in (one, other):
+        return True
+    return fits(one, other) or fits(other, one) or (one in _NUMBERS and other in _NUMBERS)
+
+
+def common(types: list[Type]) -> Type:
+    """The type that several values share; ANY where they have none."""
+    first = types[0] if types else ANY
+    return first if all(each == first for each in types) else ANY
+
+
+class Function(NamedTuple):
+    """What an expression may call by its name.
+
+    `call` gets the context of the run and the arguments; TypeError and ValueError that it raises, and a few others,
+    become an EvaluationError. `result` is a type, or a function of the arguments' types.
+    """
+
+    parameters: tuple[Type, ...]
+    result: Type | Callable[[list[Type]], Type]
+    call: Callable[..., Any]
+    optional: int = 0
+    """How many of the last parameters may be left out."""
+    repeated: bool = False
+    """Whether the last parameter may come any number of times."""
+
+
+def matches_at_run(value: Any, wanted: Type) -> bool:
+    """Whether a value is of the type that is wanted."""
+    if wanted == ANY:
+        return True
+    if isinstance(value, bool):
+        return wanted == BOOL
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "int": int, "float64": float, "number": (int, float), "string": str, "array": list, "map": dict,
+        "nil": type(None), "bool": bool,
+    }  # fmt: skip
+    if not isinstance(value, kinds[wanted.name]):
+        return False
+    item = wanted.item or ANY
+    return item == ANY or not isinstance(value, list) or all(matches_at_run(each, item) for each in value)
