@@ -17,7 +17,7 @@ from corepy.finish import bad_version, finish
 from corepy.log import log
 from corepy.metrics import Counter
 from corepy.query import Outcome, Query, Reply
-from corepy.router import Router
+from corepy.router import Filtered, Router
 
 if TYPE_CHECKING:
     from corepy.address import Address
@@ -61,13 +61,14 @@ _BUGS_SHOWN: Final = 100
 class Listener:
     """One address and scheme, its zones, and the door in front of it.
 
-    `routes` are zones (keys) and their chains; a chain of None is a block without plugins, which refuses.
+    `routes` are zones (keys) and their chains, of blocks for a view with what they take; a chain that is `refuse` is a
+    block without plugins.
     `any_class` lets classes other than IN in. `report` hears of what no plugin answers.
     """
 
     def __init__(
         self,
-        routes: list[tuple[bytes, Serve]],
+        routes: list[tuple[bytes, Serve | Filtered[Serve]]],
         *,
         any_class: bool = False,
         timeouts: Timeouts,

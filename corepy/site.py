@@ -24,9 +24,11 @@ from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.keys import Key, parse_keys
 from corepy.listener import Door, Listener, Report, refuse
 from corepy.log import Log
+from corepy.router import Filtered
 from corepy.lookup import resolver
 
 if TYPE_CHECKING:
+    from corepy.query import Query
     from corepy.blocks import ServerBlock
     from corepy.corefile import Corefile
     from corepy.origin import Watcher
@@ -81,6 +83,10 @@ class Site:
     """Hears of queries that get to no plugin, on all listeners of the configuration."""
     view: str = ""
     """The name of the view that the block is for; a label of metrics."""
+    takes: Callable[[Query], bool] | None = None
+    """Which queries the block is for, where it is not for all; such blocks may share a zone with others."""
+    collect: Callable[[Query], None] | None = None
+    """Collects metadata of a query, which `takes` may ask for."""
     blocks: list[Site] = field(default_factory=list, repr=False, compare=False)
     """All server blocks of the configuration, this one included, in the order of the Corefile."""
 
@@ -190,7 +196,7 @@ def build(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) 
     groups = _group(sites, errors)
     if errors:
         raise ConfigErrors(_in_order(errors, corefile.files))
-    zones = {bind: [zone for zone, _ in routes] for bind, routes in groups.items()}
+    zones = {bind: list(dict.fromkeys(zone for zone, _ in routes)) for bind, routes in groups.items()}
     report = next((site.report for site in sites if site.report), None)
     sets = {bind: routes[0][1].sockets for bind, routes in groups.items()}
     listeners = {bind: _listener(routes, report) for bind, routes in groups.items()}
@@ -261,10 +267,12 @@ def _group(sites: list[Site], errors: list[ConfigError]) -> dict[Bind, _Routes]:
         for host in site.hosts:
             for key in site.keys:
                 hosts = taken.setdefault((key.scheme, key.port, key.zone), {})
-                if (clash := _clash(key, host, hosts)) is not None:
+                shares = site.takes is not None and host in hosts
+                if not shares and (clash := _clash(key, host, hosts)) is not None:
                     errors.append(clash)
                     continue
-                hosts[host] = key
+                if site.takes is None:
+                    hosts[host] = key
                 groups.setdefault(Bind(key.scheme, host, key.port, key.at), []).append((key.zone, site))
     return groups
 
@@ -281,6 +289,12 @@ def _clash(key: Key, host: str, taken: dict[str, Key]) -> ConfigError | None:
     return None
 
 
+def _served(site: Site) -> Serve | Filtered[Serve]:
+    """What a listener is given for a block: its chain, and which queries it is for."""
+    chain = site.chain or refuse
+    return chain if site.takes is None else Filtered(site.takes, chain)
+
+
 def _listener(routes: _Routes, report: Report | None) -> Listener:
     """The listener for the sites that share an address; of what several of them shape, the last one counts."""
     door, timeouts = None, DEFAULT_TIMEOUTS
@@ -290,6 +304,6 @@ def _listener(routes: _Routes, report: Report | None) -> Listener:
         timeouts = site.timeouts if site.timeouts != DEFAULT_TIMEOUTS else timeouts
         any_class |= any(plugin.any_class for plugin in site.plugins)
     return Listener(
-        [(zone, site.chain or refuse) for zone, site in routes],
+        [(zone, _served(site)) for zone, site in routes],
         any_class=any_class, timeouts=timeouts, door=door() if door else None, report=report,
     )  # fmt: skip

@@ -31,6 +31,7 @@ class Metadata(Plugin):
     def configure(self, site: Site) -> None:
         """Get to know the other plugins."""
         self._site = site
+        site.collect = self.collect
 
     def start(self) -> None:
         """Find those that tell something beforehand."""
@@ -38,8 +39,12 @@ class Metadata(Plugin):
 
     def serve(self, query: Query) -> Outcome:
         """Pass the query on with a place for what is known about it."""
+        self.collect(query)
+        return self.next(query)
+
+    def collect(self, query: Query) -> None:
+        """Ask the plugins what they know beforehand; a view may want that before the query is served."""
         query.metadata = {}
         if self._ask and any(w.is_subdomain(query.key, zone) for zone in self.zones):
             for ask in self._ask:
                 query.metadata.update(ask(query))
-        return self.next(query)
