@@ -18,7 +18,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from corepy.httpmessage import MAX_BODY, MAX_HEAD, BadRequest, Request, Response, encode, error, parse
@@ -38,10 +38,34 @@ MAX_CONNECTIONS: Final = 100
 Handler = Callable[[Request], "Response | Awaitable[Response]"]
 
 
+class Shared(Protocol):
+    """What a lease is a share in."""
+
+    port: int
+
+    def give_back(self, lease: Lease) -> None:
+        """One share less."""
+
+
+class Opener(Protocol):
+    """Who opens endpoints for a process that does not do so itself."""
+
+    async def listen(self, host: str, port: int, routes: Mapping[str, Handler]) -> Lease:
+        """As `listen` below."""
+
+
+_openers: WeakKeyDictionary[asyncio.AbstractEventLoop, Opener] = WeakKeyDictionary()
+
+
+def opened_by(opener: Opener) -> None:
+    """From now on `listen` in the running loop is this opener's business."""
+    _openers[asyncio.get_running_loop()] = opener
+
+
 class Lease:
     """A share in an endpoint; close it to take one's paths away, and the sockets with the last share."""
 
-    def __init__(self, endpoint: _Endpoint, routes: Mapping[str, Handler]) -> None:
+    def __init__(self, endpoint: Shared, routes: Mapping[str, Handler]) -> None:
         self._endpoint = endpoint
         self.routes = routes
         self.port: int = endpoint.port
@@ -59,6 +83,8 @@ async def listen(host: str, port: int, routes: Mapping[str, Handler], clock: Clo
     """
     hosts = [host] if host else ["0.0.0.0", "::"]
     loop = asyncio.get_running_loop()
+    if loop in _openers:
+        return await _openers[loop].listen(host, port, routes)
     known = _endpoints.setdefault(loop, {})
     if (host, port) not in known and host:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from corepy.control import Channel, Message, Refused
 from corepy.errors import ConfigError
+from corepy.front import Front
 from corepy.log import Log, at_once
 from corepy.server import Prepared, Server
 from corepy.site import Bind
@@ -47,7 +48,7 @@ class Worker:
         Log.soon, Log.shared = loop.call_soon, True
         self._end: asyncio.Future[int] = loop.create_future()
         # Never closed by us: when it is, the supervisor takes us for dead.
-        Channel(self._control, self._do, lambda: self._finish(1))
+        self._front = Front(Channel(self._control, self._do, lambda: self._finish(1)))
         try:
             return await self._end
         finally:
@@ -73,6 +74,8 @@ class Worker:
                 await self._abandon()
                 await self._server.stop()
                 asyncio.get_running_loop().call_soon(self._finish, 0)   # when the reply is on its way
+            case "http":
+                return await self._front.answer(message)
             case _:
                 raise Refused(f"it knows no {message['do']!r}")
         return {}
@@ -85,7 +88,7 @@ class Worker:
             wanted = {bind: given.get(_of(bind), []) for bind in configuration.listeners if _of(bind) in places}
             with self._quietly(configuration):
                 self._prepared = await self._server.prepare(configuration, wanted)
-        except BaseException as error:
+        except Exception as error:
             close_all(sock for sockets in given.values() for sock in sockets)
             raise Refused(str(error) if isinstance(error, ConfigError) else repr(error)) from error
 

@@ -21,10 +21,12 @@ from collections import deque
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from corepy.control import Channel, Message, Refused
 from corepy.errors import ConfigError
+from corepy.front import Endpoints
 from corepy.log import Log, at_once, log
 from corepy.sockets import close_all, open_sockets
 from corepy.worker import Worker
@@ -74,6 +76,7 @@ class Workers:
         self._workers: dict[int, _Process] = {}
         self._alive: set[_Process] = set()
         """Those that serve, and those that are about to."""
+        self._endpoints = Endpoints(self._ask_all)
         self._deaths: dict[int, int] = {}
         self._due: deque[tuple[int, Configuration, Sets, asyncio.Future[_Process]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,8 +124,7 @@ class Workers:
         """Let all workers answer what they have accepted, and end."""
         self._stopping = True
         self._close_sockets()   # or the kernel would go on to make connections
-        workers, self._workers = list(self._workers.values()), {}
-        await asyncio.gather(*(self._dismiss(worker) for worker in workers))
+        await asyncio.gather(*(self._dismiss(worker) for worker in list(self._workers.values())))
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
@@ -198,8 +200,15 @@ class Workers:
         self._due.append((index, configuration, sets, made))
         self._loop.stop()
         worker = await made
-        worker.channel = Channel(worker.control, _refuse, lambda: self._lost(worker))
+        answer = partial(self._answer, worker)
+        worker.channel = Channel(worker.control, answer, lambda: self._lost(worker))
         return worker
+
+    async def _answer(self, worker: _Process, message: Message, _sockets: list[socket.socket]) -> Message:
+        return await self._endpoints.answer(worker, message)
+
+    async def _ask_all(self, message: Message) -> list[Message]:
+        return await asyncio.gather(*(worker.ask(message) for worker in self._workers.values()))
 
     async def _dismiss(self, worker: _Process) -> None:
         """Let a worker answer what it has accepted, and end."""
@@ -219,6 +228,7 @@ class Workers:
     def _bury(self, worker: _Process) -> int:
         """Make sure that a worker is gone; its exit status."""
         self._alive.discard(worker)
+        self._endpoints.forget(worker)
         with suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)   # it has hung up, or is to be ended: it has nothing left to do
         return os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
@@ -274,6 +284,7 @@ class Workers:
         status = 1
         try:
             Log.soon = staticmethod(at_once)
+            self._endpoints.close()
             self._loop.close()
             for worker in self._alive:
                 worker.control.close()
@@ -288,11 +299,6 @@ class Workers:
             Log.flush()
             sys.stderr.flush()
             os._exit(status)
-
-
-async def _refuse(message: Message, _sockets: list[socket.socket]) -> Message:
-    """Workers have nothing to ask yet."""
-    raise Refused(f"the supervisor knows no {message.get('do')!r}")
 
 
 __all__ = ["Workers"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Protocol
 
@@ -251,3 +253,29 @@ def test_workers_do_not_hear_signals(workers: Run, free_port: FreePort) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT):
             os.kill(pid, number)
     assert answerers(port) == pids
+
+
+# --- endpoints ---
+
+
+def fetch(port: int, path: str) -> tuple[int, str]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+def test_metrics_are_those_of_all_and_health_is_the_health_of_all(workers: Run, free_port: FreePort) -> None:
+    port, watched = free_port(), free_port()
+    address = f"127.0.0.1:{watched}"
+    running = workers(block(port, 2, f"health {address}", f"ready {address}", f"prometheus {address}", "pid"))
+    pids = answerers(port)
+    assert [fetch(watched, path) for path in ("/health", "/ready")] == [(200, "OK")] * 2
+    [counted] = [line for line in fetch(watched, "/metrics")[1].splitlines() if line.startswith("coredns_dns_requests")]
+    assert counted.endswith('type="TXT",view="",zone="."} 40')
+    victim = pids.pop()
+    os.kill(victim, signal.SIGSTOP)
+    assert fetch(watched, "/health")[0] == 503
+    os.kill(victim, signal.SIGKILL)
+    running.until("has ended")
+    until(lambda: fetch(watched, "/health") == (200, "OK"))

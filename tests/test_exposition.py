@@ -1,0 +1,89 @@
+"""corepy.exposition: the pages of several processes as one."""
+
+from __future__ import annotations
+
+import pytest
+
+from corepy.exposition import is_metrics, merge
+from corepy.metrics import FAMILIES, Counter
+
+ONE = b"""\
+# HELP coredns_build_info What is running.
+# TYPE coredns_build_info gauge
+coredns_build_info{version="1"} 1
+# HELP coredns_cache_entries Entries.
+# TYPE coredns_cache_entries gauge
+coredns_cache_entries{type="success"} 3
+# HELP coredns_time_seconds Time.
+# TYPE coredns_time_seconds histogram
+coredns_time_seconds_bucket{le="0.5"} 1
+coredns_time_seconds_bucket{le="+Inf"} 2
+coredns_time_seconds_sum 1.25
+coredns_time_seconds_count 2
+"""
+OTHER = b"""\
+# HELP coredns_build_info What is running.
+# TYPE coredns_build_info gauge
+coredns_build_info{version="1"} 1
+# HELP coredns_cache_entries Entries.
+# TYPE coredns_cache_entries gauge
+coredns_cache_entries{type="success"} 4
+coredns_cache_entries{type="a b\\" c"} 5
+# HELP coredns_asked_total Asked.
+# TYPE coredns_asked_total counter
+coredns_asked_total 7
+# HELP coredns_time_seconds Time.
+# TYPE coredns_time_seconds histogram
+coredns_time_seconds_bucket{le="0.5"} 10
+coredns_time_seconds_bucket{le="+Inf"} 20
+coredns_time_seconds_sum 0.5
+coredns_time_seconds_count 20
+"""
+BOTH = """\
+# HELP coredns_asked_total Asked.
+# TYPE coredns_asked_total counter
+coredns_asked_total 7
+# HELP coredns_build_info What is running.
+# TYPE coredns_build_info gauge
+coredns_build_info{version="1"} 1
+# HELP coredns_cache_entries Entries.
+# TYPE coredns_cache_entries gauge
+coredns_cache_entries{type="success"} 7
+coredns_cache_entries{type="a b\\" c"} 5
+# HELP coredns_time_seconds Time.
+# TYPE coredns_time_seconds histogram
+coredns_time_seconds_bucket{le="0.5"} 11
+coredns_time_seconds_bucket{le="+Inf"} 22
+coredns_time_seconds_sum 1.75
+coredns_time_seconds_count 22
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(FAMILIES):
+        monkeypatch.delitem(FAMILIES, name)
+
+
+def test_series_add_up_but_for_what_is_the_same_in_all() -> None:
+    assert merge([ONE, OTHER]).decode() == BOTH
+    assert merge([OTHER]).decode().splitlines()[2] == "coredns_asked_total 7"
+    assert merge([]) == b""
+
+
+def test_what_this_process_counts_is_added() -> None:
+    counter = Counter("asked_total", "Asked.", ("zone", "server"))
+    assert merge([]) == b""
+    counter.add('a"', "b")
+    page = b"# HELP coredns_asked_total Asked.\n# TYPE coredns_asked_total counter\n"
+    page += b'coredns_asked_total{server="b",zone="a\\""} '
+    assert merge([]) == page + b"1\n"
+    assert merge([page + b"41\n"]) == page + b"42\n"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [("text/plain; version=0.0.4; charset=utf-8", True), ("text/plain; charset=utf-8", False)],
+)
+def test_which_pages_are_metrics(content_type: str, expected: bool) -> None:
+    assert is_metrics(content_type) == expected
