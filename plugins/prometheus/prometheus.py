@@ -41,8 +41,11 @@ class Prometheus(Plugin):
         if (word := directive.optional()) is not None:
             plugin.host, plugin.port = directive.as_address(word)
         directive.no_more()
-        for option in directive.options("runtime_metrics"):
-            plugin.runtime = option.name == "runtime_metrics"
+        for option in directive.options("runtime_metrics", "tls"):
+            if option.name == "tls":
+                hint = "keep the endpoint on localhost, or put a proxy in front of it"
+                raise option.error("tls is not built yet", hint=hint)
+            plugin.runtime = True
         return plugin
 
     def configure(self, site: Site) -> None:

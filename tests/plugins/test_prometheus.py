@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from corepy import codes
+from corepy import codes, upstream
 from corepy import wire as w
 from corepy.corefile import directives
 from corepy.errors import ConfigError
@@ -21,7 +21,7 @@ from corepy.listener import PANICS
 from corepy.plugin import Deferred, Failure, Outcome, Plugin, Query, Reply
 from corepy.plugins.prometheus import Prometheus, exposition
 from corepy.plugins.prometheus.traffic import _size, traffic
-from corepy.testing import FakeClock, Running, make_query
+from corepy.testing import FakeClock, FakeUpstream, Running, make_query
 from corepy.testing.web import fetch
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
         ("prometheus :9 :10", "1:15: unexpected argument ':10', expected the end of the line"),
         ("prometheus\nprometheus", "2:1: given twice in a server block, first at Corefile:1:1"),
         ("prometheus {\nruntime_metrics x\n}", "2:17: unexpected argument 'x', expected no arguments"),
-        ("prometheus {\nother\n}", "2:1: unknown option 'other', expected runtime_metrics"),
+        ("prometheus {\nother\n}", "2:1: unknown option 'other', expected one of runtime_metrics, tls"),
+        ("prometheus {\ntls web.yml\n}", "2:1: tls is not built yet"),
     ],
 )
 def test_lines(text: str, expected: Prometheus | str) -> None:
@@ -193,6 +194,19 @@ def test_blocks_share_an_address(serve: Serve, free_port: Callable[[], int]) -> 
     assert "process_open_fds" in page.families
     assert "python_threads" not in page.families
     assert "coredns_build_info" in page.families
+
+
+def test_what_forward_counts(serve: Serve) -> None:
+    fake = FakeUpstream().fail(once=True).answer("www.forward.test. 60 IN A 192.0.2.1")
+    with upstream.replaced(fake.connect):
+        server = serve("forward.test {\nprometheus localhost:0\nforward . 192.0.2.77\n}")
+        assert server.ask("www.forward.test.").rcode == codes.NOERROR
+        page = Page.of(server)
+        server.stop()
+    to = {"proxy_name": "forward", "to": "192.0.2.77:53"}
+    assert page.get("proxy_request_duration_seconds_count", **to) == {("NOERROR",): 1}
+    assert page.get("dns_responses_total", zone="forward.test.") == {("forward", "NOERROR", "dns://:0", ""): 1}
+    assert page.get("forward_healthcheck_broken_total") == {(): 0}
 
 
 def test_more_about_the_runtime(serve: Serve) -> None:
