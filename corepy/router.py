@@ -1,7 +1,8 @@
 """Which server block answers: the one with the longest zone that the name is in.
 
-Zones are keys (wire form, lower case), so a lookup is one dict access for each label that could matter. Where sites serve
-only some queries (views), several may share a zone: the first one that takes the query answers, or else a shorter zone.
+Zones are keys (wire form, lower case), so a lookup is one dict access for each label that could matter. Where sites
+serve only some queries (views), several may share a zone: the first one that takes the query answers, or else one of a
+shorter zone.
 """
 
 from __future__ import annotations
@@ -77,5 +78,6 @@ class Router(Generic[Site]):
             if not isinstance(site, Filtered):
                 return site
             if site.takes(query):
-                return site.site
+                taking: Site = site.site
+                return taking
         return None

@@ -24,16 +24,16 @@ from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.keys import Key, parse_keys
 from corepy.listener import Door, Listener, Report, refuse
 from corepy.log import Log
-from corepy.router import Filtered
 from corepy.lookup import resolver
+from corepy.router import Filtered
 
 if TYPE_CHECKING:
-    from corepy.query import Query
     from corepy.blocks import ServerBlock
     from corepy.corefile import Corefile
     from corepy.origin import Watcher
     from corepy.origin import Watcher
     from corepy.plugin import Plugin, Serve
+    from corepy.query import Query
 
 
 class Timeouts(NamedTuple):
