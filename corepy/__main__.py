@@ -27,6 +27,11 @@ FLAGS = [
 def main(arguments: list[str] | None = None) -> int:
     """Run corepy with these arguments (those of the process by default); the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
+    if given and not given[0].startswith("-"):
+        from corepy import commands  # noqa: PLC0415 - a server needs none
+
+        if (status := commands.run(given)) is not None:
+            return status
     try:
         values, rest = parse(given, FLAGS)
     except UsageError as error:
