@@ -1,4 +1,4 @@
-"""corepy's own subcommands, beside CoreDNS's flags: `corepy NAME ...` runs `main(arguments) -> int` of the module NAME."""
+"""corepy's own subcommands, beside CoreDNS's flags: `corepy NAME ...` runs `main(arguments)` of the module NAME."""
 
 from __future__ import annotations
 
