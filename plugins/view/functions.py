@@ -1,0 +1,65 @@
+"""What an expression can ask about a query: CoreDNS's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Final
+
+from corepy import codes
+from corepy.exprlang import BOOL, INT, STRING, Function, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from corepy.keys import Network
+    from corepy.plugin import Address, Query
+
+
+def _host(address: Address) -> str:
+    """An address as CoreDNS writes it, IPv6 in brackets."""
+    return f"[{address.ip}]" if address.family == 6 else str(address.ip)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> Network:
+    """A network; those of a Corefile are few, a function may make up others."""
+    if "/" not in text:
+        raise ValueError(f"{text!r} is no network")
+    return ip_network(text, strict=False)
+
+
+def _in_network(_query: Query, address: str, network: str) -> bool:
+    """Whether an address is in a network; brackets around it are fine. ValueError where either is none."""
+    return ip_address(address.removeprefix("[").removesuffix("]")) in _network(network)
+
+
+def _metadata(query: Query, label: str) -> str:
+    """What a plugin has told, empty for nothing."""
+    value = query.metadata.get(label, "") if query.metadata else ""
+    return value if isinstance(value, str) else value()
+
+
+def _about(result: Type, call: Callable[[Query], Any]) -> Function:
+    return Function((), result, call)
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "bufsize": _about(INT, lambda query: query.max_size),
+    "class": _about(STRING, lambda query: codes.class_name(query.qclass)),
+    "client_ip": _about(STRING, lambda query: _host(query.client)),
+    "do": _about(BOOL, lambda query: query.do),
+    "id": _about(INT, lambda query: query.id),
+    "name": _about(STRING, lambda query: query.name),
+    "opcode": _about(INT, lambda query: query.opcode),
+    "port": _about(STRING, lambda query: str(query.client.port)),
+    "proto": _about(STRING, lambda query: query.endpoint.proto),
+    "server_ip": _about(STRING, lambda query: _host(query.local)),
+    "server_port": _about(STRING, lambda query: str(query.local.port)),
+    "size": _about(INT, lambda query: len(query.wire)),
+    "type": _about(STRING, lambda query: codes.type_name(query.qtype)),
+    "incidr": Function((STRING, STRING), BOOL, _in_network),
+    "metadata": Function((STRING,), STRING, _metadata),
+}
