@@ -20,16 +20,24 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LONG: dict[str, str] = {}
 """Source files of more than 400 lines, each with the reason why it is one thing."""
 
-UNMIRRORED: dict[str, str] = {"__main__": "is run by test_process.py, as a command"}
+UNMIRRORED: dict[str, str] = {
+    "__main__": "is run by test_process.py, as a command",
+    "origin": "is what a plugin and the process agree on: test_reload.py",
+    "worker": "is a process of its own: test_workers.py",
+}
 """Modules without a test file of their own, each with the reason."""
 
 KNOW_DNSLIB = {"query"}
 KNOW_LARK = {"corefile"}
-KNOW_SOCKETS = {"datagram", "stream", "ports", "server", "upstream", "testing", "http", "watched", "sockets"}
+KNOW_SOCKETS = {
+    "control", "datagram", "http", "ports", "server", "sockets", "stream", "testing", "upstream", "watched", "worker",
+    "workers",
+}  # fmt: skip
 """Modules and packages that talk to the network or watch something outside."""
-KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "deferred", "process", "profiles", "__main__"}
+KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "deferred", "front", "process", "profiles", "__main__"}
 SERVER = {
-    "chain", "datagram", "flags", "listener", "ports", "process", "registry", "router", "server", "site", "stream",
+    "chain", "control", "datagram", "flags", "front", "listener", "ports", "process", "registry", "router", "server",
+    "site", "sockets", "source", "stream", "succession", "worker", "workers",
 }  # fmt: skip
 """What serves plugins, and is no business of theirs."""
 TEXT_FUNCTIONS = {"AF_INET", "AF_INET6", "if_nametoindex", "if_indextoname", "if_nameindex", "inet_ntop", "inet_pton"}
