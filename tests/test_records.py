@@ -334,3 +334,14 @@ def test_decode_takes_what_old_servers_compressed() -> None:
     srv = b"\xc0\x0c" + w.RECORD.pack(codes.SRV, 1, 1, 8) + b"\0\1\0\2\0\3\xc0\x0c"
     wire = struct.pack("!6H", 1, w.QR, 1, 1, 0, 0) + WWW + b"\0\1\0\1" + srv
     assert decode(wire)[0] == [EncodedRecord(WWW, codes.SRV, 1, 1, b"\0\1\0\2\0\3" + WWW)]
+
+
+def test_names_end_within_their_record() -> None:
+    head = w.HEADER.pack(1, w.QR, 0, 1, 0, 1) + b"\0"
+    with pytest.raises(Malformed, match="behind the record data"):
+        decode(head + w.RECORD.pack(codes.MX, 1, 60, 1) + b"\0" + b"\0\0\1\0\1" + bytes(6))
+
+
+def test_records_without_data_are_left_as_they_are() -> None:
+    empty = EncodedRecord(b"\0", codes.NS, 1, 60, b"")
+    assert encode(b"\1a\0", [empty]) == b"\0" + w.RECORD.pack(codes.NS, 1, 60, 0)

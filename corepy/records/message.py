@@ -44,7 +44,7 @@ def encode(qname: bytes, *sections: Iterable[EncodedRecord]) -> bytes:
             else:
                 names = names or _Names(qname, out)
                 names.write(owner)
-            if rtype in _NAMES:
+            if rdata and rtype in _NAMES:
                 names = names or _Names(qname, out)
                 out += _pack(rtype, rclass, ttl, 0)
                 start = len(out)
@@ -115,4 +115,6 @@ def _uncompressed(wire: bytes, record: w.Record) -> bytes:
     for _ in range(names):
         name, at = w.read_name(wire, at)
         parts.append(name)
+    if at > record.end:
+        raise Malformed("name behind the record data", codes.FORMERR)
     return b"".join(parts) + wire[at : record.end]
