@@ -48,6 +48,12 @@ class Timeouts(NamedTuple):
     max_queries: int = 0
     """Queries on one connection; 0 for any number."""
 
+    def changed_by(self, other: Timeouts) -> Timeouts:
+        """With what is not as it always is in another server block on the same address."""
+        return Timeouts(*[
+            theirs if theirs != default else mine for mine, theirs, default in zip(self, other, Timeouts(), strict=True)
+        ])  # fmt: skip
+
 
 DEFAULT_TIMEOUTS = Timeouts()
 
@@ -301,7 +307,7 @@ def _listener(routes: _Routes, report: Report | None) -> Listener:
     any_class = False
     for _, site in routes:
         door = site.door or door
-        timeouts = site.timeouts if site.timeouts != DEFAULT_TIMEOUTS else timeouts
+        timeouts = timeouts.changed_by(site.timeouts)
         any_class |= any(plugin.any_class for plugin in site.plugins)
     return Listener(
         [(zone, _served(site)) for zone, site in routes],

@@ -71,6 +71,13 @@ def test_what_is_not_given_stays_as_it_is() -> None:
     assert built.sites[1].timeouts == DEFAULT_TIMEOUTS
 
 
+def test_blocks_on_one_port_add_up() -> None:
+    blocks = ["timeouts {\nidle 1m\nread 2s\n}", "timeouts {\nread 4s\n}", "whoami"]
+    text = "".join(f"zone{number}.test {{\n{block}\n}}\n" for number, block in enumerate(blocks))
+    [listener] = site.build(corefile.load(text, "Corefile")).listeners.values()
+    assert listener.timeouts == Timeouts(read=4.0, idle=60.0)
+
+
 def test_a_client_that_does_not_read_has_its_own_time() -> None:
     class Slot:
         listener = SimpleNamespace(timeouts=Timeouts(write=2.0, idle=60.0))
