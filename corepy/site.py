@@ -50,9 +50,8 @@ class Timeouts(NamedTuple):
 
     def changed_by(self, other: Timeouts) -> Timeouts:
         """With what is not as it always is in another server block on the same address."""
-        return Timeouts(*[
-            theirs if theirs != default else mine for mine, theirs, default in zip(self, other, Timeouts(), strict=True)
-        ])  # fmt: skip
+        changed = zip(self, other, DEFAULT_TIMEOUTS, strict=True)
+        return Timeouts._make(theirs if theirs != default else mine for mine, theirs, default in changed)
 
 
 DEFAULT_TIMEOUTS = Timeouts()

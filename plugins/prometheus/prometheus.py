@@ -32,6 +32,7 @@ class Prometheus(Plugin):
     _traffic: dict[tuple[Endpoint, bytes], Traffic] = field(default_factory=dict, init=False, compare=False, repr=False)
     _zones: list[bytes] = field(default_factory=list, init=False, compare=False, repr=False)
     """Those of the server block, the longest first."""
+    _lease: http.Lease | None = field(default=None, init=False, compare=False, repr=False)
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:
@@ -60,12 +61,13 @@ class Prometheus(Plugin):
         self._lease = await http.listen(self.host, self.port, {"/metrics": self._show}, self.clock)
 
     def stop(self) -> None:
-        """Give it back."""
-        self._lease.close()
+        """Close the endpoint, unless a new configuration has taken it over."""
+        if self._lease is not None:
+            self._lease.close()
 
     @property
-    def endpoint(self) -> http.Lease:
-        """Where the metrics are."""
+    def endpoint(self) -> http.Lease | None:
+        """Where the metrics are; None before the start."""
         return self._lease
 
     # --- queries ---

@@ -91,6 +91,7 @@ class Page:
 def port_of(server: Running) -> int:
     assert server.server.configuration is not None
     plugins = [each for each in server.server.configuration.plugins if isinstance(each, Prometheus)]
+    assert plugins[0].endpoint is not None
     return plugins[0].endpoint.port
 
 
@@ -180,6 +181,12 @@ def test_numbers_live_through_a_reload_and_the_list_of_plugins_does_not(
     assert fetch(two, "/metrics")[0] == 200
     with pytest.raises(ConnectionRefusedError):
         fetch(one, "/metrics")
+
+
+def test_an_address_that_cannot_be_had_names_the_plugin(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=r"^plugin/prometheus: cannot start: "):
+        serve(". {\nprometheus 192.0.2.1:0\n}")
+    assert capsys.readouterr().out == ""
 
 
 def test_blocks_share_an_address(serve: Serve, free_port: Callable[[], int]) -> None:
