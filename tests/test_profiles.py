@@ -104,7 +104,9 @@ def test_stalls_are_noted_with_where_they_were() -> None:
     stalls = profiles.Stalls(FakeClock(), 0.02)
 
     def hold_up() -> None:
-        while not stalls.found:   # until the watcher has seen it, however busy the machine is
+        for _ in range(2_000_000):   # until the watcher has seen it, however busy the machine is
+            if stalls.found:
+                return
             busy_work()
 
     stalls.start()
