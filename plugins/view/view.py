@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepy.errors import Position
 from corepy.exprlang import EvaluationError, ExpressionError, Program, compile_expression
@@ -20,31 +20,32 @@ if TYPE_CHECKING:
 class View(Plugin):
     """A server block for some queries; `label` is what metrics and metadata call it."""
 
+    once: ClassVar[bool] = True
+
     label: str
     programs: list[Program] = field(default_factory=list)
 
     @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        [directive] = directives
+    def parse(cls, directive: Directive) -> Self:
+        """Read `view NAME` and its expressions."""
         plugin = cls(directive.word("the name of the view"))
         directive.no_more()
         for option in directive.options("expr"):
             plugin.programs.append(_program(option))
-        return [plugin]
+        return plugin
 
     def configure(self, site: Site) -> None:
         """Let the block take only what the expressions are true for."""
         site.view = self.label
         site.takes = self.takes
         self._site = site
-        self._asks_metadata = any("metadata" in program.source for program in self.programs)
 
     def takes(self, query: Query) -> bool:
-        """Whether all expressions are true. One that has no value, or another one than true, is not."""
-        if self._asks_metadata and self._site.collect is not None:
+        """Whether all expressions are true. One that has no value, or another one than true, is not.
+
+        Metadata are collected before; another block that takes the query instead finds them, too (CoreDNS).
+        """
+        if self._site.collect is not None:
             self._site.collect(query)
         try:
             return all(program.run(query) is True for program in self.programs)

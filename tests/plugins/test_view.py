@@ -19,9 +19,8 @@ from corepy.testing import make_query
 
 def parse(text: str) -> View:
     lines = directives(text)
-    [plugin] = View.parse_all(lines)
-    for line in lines:
-        line.finish()
+    plugin = View.parse(lines[0])
+    lines[0].finish()
     return plugin
 
 
@@ -36,7 +35,6 @@ def parse(text: str) -> View:
         ),
         ("view", "plugin/view: Corefile:1:1: 'view' lacks an argument, expected the name of the view"),
         ("view a b", "plugin/view: Corefile:1:8: unexpected argument 'b', expected the end of the line"),
-        ("view a\nview b", "plugin/view: Corefile:2:1: given twice in a server block, first at Corefile:1:1"),
         ("view a {\nwhen true\n}", "plugin/view: Corefile:2:1: unknown option 'when', expected expr"),
         ("view a {\nexpr\n}", "plugin/view: Corefile:2:1: 'expr' lacks an argument, expected an expression"),
         ("view a {\nexpr type() ==\n}", "plugin/view: Corefile:2:15: unexpected the end"),
@@ -131,7 +129,7 @@ def test_blocks_that_cannot_share_a_zone(blocks: list[str], words: str) -> None:
 
 
 def test_metadata_is_there_before_the_block_is_chosen() -> None:
-    [plugin] = View.parse_all(directives("view a {\nexpr metadata('view/name') == 'a'\n}"))
+    plugin = parse("view a {\nexpr metadata('view/name') == 'a'\n}")
     block = Site([])
     plugin.configure(block)
     query = make_query()
