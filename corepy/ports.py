@@ -99,6 +99,7 @@ class DatagramPort:
             if wire := seal(query, outcome):
                 put((wire, peer, local))
         port.flush()
+        endpoint.unsent = port.unsent
         return len(datagrams)
 
     def _late(self, query: Query, peer: bytes, local: bytes, reply: Reply) -> Reply:
@@ -115,6 +116,7 @@ class DatagramPort:
         self._flush_due = False
         if self._loop is not None:
             self._socket.flush()
+            self.endpoint.unsent = self._socket.unsent
 
     def drain(self) -> None:
         """Answer what has arrived, then read no more; replies that are on their way are still sent."""

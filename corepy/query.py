@@ -47,7 +47,7 @@ class Endpoint:
     the packed address that it is bound to, empty where it is bound to all.
     """
 
-    __slots__ = ("local", "port", "proto", "server", "transport")
+    __slots__ = ("local", "port", "proto", "server", "transport", "unsent")
 
     def __init__(self, transport: str, server: str, port: int = 53, local: bytes = b"") -> None:
         self.transport = transport
@@ -55,6 +55,8 @@ class Endpoint:
         self.port = port
         self.local = local
         self.proto = "udp" if transport in ("udp", "quic", "https3") else "tcp"
+        self.unsent = 0
+        """Replies over UDP that the kernel did not take, since the socket was opened."""
 
 
 class Edns(NamedTuple):
