@@ -17,6 +17,8 @@ _KEYS: Final = {
     "dohpath": 7, "ohttp": 8, "tls-supported-groups": 9,
 }  # fmt: skip
 """IANA, DNS Service Parameter Keys."""
+SERVICE_KEYS: Final = {number: name for name, number in _KEYS.items()}
+"""The names of those that have one, by their number."""
 _ITEM: Final = re.compile(rb"(?:[^,\\]|\\.)+", re.DOTALL)
 
 
