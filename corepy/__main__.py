@@ -59,10 +59,13 @@ def _serve(values: dict[str, str | bool]) -> int:
     from corepy.ports import take_descriptors  # noqa: PLC0415 - after the quick answers
     from corepy.process import Process  # noqa: PLC0415 - likewise
     from corepy.server import Server  # noqa: PLC0415 - likewise
+    from corepy.sockets import inherit  # noqa: PLC0415 - likewise
     from corepy.source import NotFound, Source  # noqa: PLC0415 - likewise
+    from corepy.systemd import inherited  # noqa: PLC0415 - likewise
     from corepy.workers import Workers  # noqa: PLC0415 - likewise
 
     take_descriptors()
+    inherit(inherited())
     port = str(values.get("p", "53"))
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", port):
         return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")

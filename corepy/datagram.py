@@ -65,17 +65,22 @@ def bind(host: str, port: int) -> socket.socket:
         # As CoreDNS: a block may have one address of a port and another block the rest, workers share a port, and a
         # new server may start before the old one stops.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        if host in ("0.0.0.0", "::"):
-            option = _IP_PKTINFO if info[0] == socket.AF_INET else _IPV6_RECVPKTINFO
-            level = socket.IPPROTO_IP if info[0] == socket.AF_INET else socket.IPPROTO_IPV6
-            sock.setsockopt(level, option, 1)
+        configure(sock, host)
         sock.bind(info[4])
         sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def configure(sock: socket.socket, host: str) -> None:
+    """Set up a socket for this address: room for bursts, and our own address with each datagram if it has all."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    if host == "0.0.0.0":
+        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    elif host == "::":
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
 
 
 class DatagramSocket:
@@ -276,4 +281,4 @@ def open_datagram(bound: socket.socket) -> DatagramSocket:
     return (BatchSocket if _recvmmsg and _sendmmsg else SingleSocket)(bound)
 
 
-__all__ = ["BATCH", "BatchSocket", "Datagram", "DatagramSocket", "SingleSocket", "bind", "open_datagram"]
+__all__ = ["BATCH", "BatchSocket", "Datagram", "DatagramSocket", "SingleSocket", "bind", "configure", "open_datagram"]

@@ -55,6 +55,15 @@ class _Family:
         return "\n".join([self.description, self.kind, *map(" ".join, self._samples.items()), ""])
 
 
+def begin_anew() -> None:
+    """Count from nothing, as a new process does that has its parent's memory."""
+    for family in FAMILIES.values():
+        if isinstance(family, Counter | Gauge):
+            family.values.clear()
+            if not family.labels:
+                family.values[()] = 0
+
+
 def _own() -> Iterator[str]:
     """What this process counts, for reloads are its business and no worker's."""
     for name, family in sorted(FAMILIES.items()):
@@ -74,4 +83,4 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
-__all__ = ["is_metrics", "merge"]
+__all__ = ["begin_anew", "is_metrics", "merge"]

@@ -22,6 +22,7 @@ from corepy.clock import SYSTEM, Timer
 from corepy.errors import ConfigError
 from corepy.log import Log, at_once, log
 from corepy.source import NotFound, Source
+from corepy.systemd import READY, STOPPING, notify, reloading
 
 if TYPE_CHECKING:
     from corepy.origin import Watcher
@@ -37,8 +38,8 @@ class Serving(Protocol):
     """What serves: a Server in this process, or worker processes."""
 
     @property
-    def may_use_threads(self) -> bool:
-        """Whether this process may; one that forks may not."""
+    def forks(self) -> bool:
+        """Whether it makes processes; this one may have no threads then."""
 
     async def start(self, configuration: Configuration) -> None:
         """Serve a configuration. Raises ConfigError where that cannot be; then the running one goes on."""
@@ -81,6 +82,7 @@ class Process:
         self._watch(configuration)
         self._write_pidfile()
         self._announce(version_lines())
+        notify(READY)
         Log.soon = asyncio.get_running_loop().call_soon
         gc.collect()
         gc.freeze()   # what is alive now stays; no collection has to look at it again
@@ -154,6 +156,7 @@ class Process:
     def _stop(self) -> None:
         if not self._stopping:
             self._stopping = True
+            notify(STOPPING)
             self._spawn(self._shut_down())
 
     async def _shut_down(self) -> None:
@@ -181,22 +184,29 @@ class Process:
     async def reload(self) -> None:
         """Read the Corefile again and serve what it says. Raises what is wrong; then the old one goes on."""
         async with self._reload:
+            notify(reloading())
             try:
-                configuration = self._source.read("loading updated Caddyfile")
-                log.info("Reloading")
-            except NotFound:
-                raise
-            except Exception as error:
-                log.info("Reloading")
-                log.error(f"Restart failed: {_reason(error)}")
-                raise
-            try:
-                await self._server.start(configuration)
-            except Exception as error:
-                log.error(f"Restart failed: {_reason(error)}")
-                raise
-            self._watch(configuration)
-            log.info("Reloading complete")
+                await self._replace()
+            finally:
+                notify(READY)
+
+    async def _replace(self) -> None:
+        self._source.fetch("loading updated Caddyfile")   # where it is gone, nothing has begun
+        log.info("Reloading")
+        try:
+            configuration = self._source.read()
+            self._check(configuration)
+            await self._server.start(configuration)
+        except Exception as error:
+            log.error(f"Restart failed: {_reason(error)}")
+            raise
+        self._watch(configuration)
+        log.info("Reloading complete")
+
+    def _check(self, configuration: Configuration) -> None:
+        """Refuse what a reload cannot bring about."""
+        if configuration.workers > 1 and not self._server.forks:
+            raise ConfigError("several processes: a server that was started as one has to be started anew for them")
 
     def _watch(self, configuration: Configuration) -> None:
         """Let the configuration's own watcher look after the files from now on."""
@@ -214,7 +224,7 @@ class Process:
 
     async def aside(self, action: Callable[[], T]) -> T:
         """Do what takes its time: in a thread, if there may be one."""
-        return await asyncio.to_thread(action) if self._server.may_use_threads else action()
+        return action() if self._server.forks else await asyncio.to_thread(action)
 
 
 class _Files:

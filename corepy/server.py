@@ -46,7 +46,7 @@ class Prepared:
 class Server:
     """At most one running configuration and the ports it needs."""
 
-    may_use_threads: Final = True
+    forks: Final = False
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -59,8 +59,6 @@ class Server:
 
         Raises ConfigError where a port cannot be bound or a plugin does not start; nothing has changed then.
         """
-        if configuration.workers > 1:
-            raise ConfigError(f"{configuration.workers} processes: a server that runs as one has to be started anew")
         prepared = await self.prepare(configuration)
         if self._stopping:
             await self.abandon(prepared)

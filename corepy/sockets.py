@@ -40,6 +40,31 @@ def open_sockets(bind: Bind, sets: int = 1) -> list[list[socket.socket]]:
     raise AssertionError  # the last attempt returns or raises
 
 
+_inherited: Final[list[socket.socket]] = []
+
+
+def inherit(sockets: Iterable[socket.socket]) -> None:
+    """Use these bound sockets where one is wanted for their address and kind, once, before any is opened."""
+    for sock in sockets:
+        sock.setblocking(False)
+        sock.set_inheritable(False)
+        _inherited.append(sock)
+
+
+def _given(kind: int, host: str, number: int) -> socket.socket | None:
+    """The inherited socket for an address and kind."""
+    for sock in _inherited:
+        if sock.type == kind and sock.getsockname()[:2] == (host, number):
+            _inherited.remove(sock)
+            if kind == socket.SOCK_DGRAM:
+                datagram.configure(sock, host)
+            return sock
+    return None
+
+
+_KINDS: Final = {socket.SOCK_DGRAM: datagram.bind, socket.SOCK_STREAM: stream.listen}
+
+
 def close_all(sockets: Iterable[socket.socket]) -> None:
     """Give sockets back."""
     for sock in sockets:
@@ -51,9 +76,9 @@ def _open_set(host: str, number: int) -> list[socket.socket]:
     opened: list[socket.socket] = []
     try:
         for each in hosts:
-            for bind in (datagram.bind, stream.listen):
+            for kind, bind in _KINDS.items():
                 try:
-                    sock = bind(each, number)
+                    sock = _given(kind, each, number) or bind(each, number)
                 except OSError as error:
                     if each == "::" and error.errno != errno.EADDRINUSE:
                         continue   # a machine without IPv6
@@ -70,4 +95,4 @@ def _reason(error: OSError) -> str:
     return "address already in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error).lower()
 
 
-__all__ = ["close_all", "open_sockets"]
+__all__ = ["close_all", "inherit", "open_sockets"]

@@ -52,16 +52,19 @@ class Source:
 
     def parse(self, doing: str = "loading Caddyfile via flag", *, any_directive: bool = False) -> Corefile:
         """The Corefile as the files are now, on request with any directives. Raises NotFound and ConfigError."""
-        text = self.text
-        if self.path is not None:
-            try:
-                text = Path(self.path).read_bytes()
-            except OSError as error:
-                verb = "read" if isinstance(error, IsADirectoryError) else "open"
-                raise NotFound(f"{doing}: {verb} {self.path}: {(error.strerror or str(error)).lower()}") from None
         known = None if any_directive else registry.known()
-        parsed = corefile.load(text if text is not None else self._default(), self.name, known=known)
+        parsed = corefile.load(self.fetch(doing), self.name, known=known)
         return parsed if parsed.blocks else corefile.load(self._default(), self.name, known=known)
+
+    def fetch(self, doing: str) -> bytes:
+        """The Corefile's octets. Raises NotFound, with what one was `doing`."""
+        if self.path is None:
+            return self.text if self.text is not None else self._default()
+        try:
+            return Path(self.path).read_bytes()
+        except OSError as error:
+            verb = "read" if isinstance(error, IsADirectoryError) else "open"
+            raise NotFound(f"{doing}: {verb} {self.path}: {(error.strerror or str(error)).lower()}") from None
 
     @property
     def reloadable(self) -> bool:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from corepy.control import Channel, Message, Refused
 from corepy.errors import ConfigError
+from corepy.exposition import begin_anew
 from corepy.front import Endpoints
 from corepy.log import Log, at_once, log
 from corepy.sockets import close_all, open_sockets
@@ -65,7 +66,7 @@ class _Process:
 class Workers:
     """Serves configurations with worker processes; has the verbs of a Server."""
 
-    may_use_threads: Final = False
+    forks: Final = True
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -284,6 +285,7 @@ class Workers:
         status = 1
         try:
             Log.soon = staticmethod(at_once)
+            begin_anew()
             self._endpoints.close()
             self._loop.close()
             for worker in self._alive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corepy.exposition import is_metrics, merge
+from corepy.exposition import begin_anew, is_metrics, merge
 from corepy.metrics import FAMILIES, Counter
 
 ONE = b"""\
@@ -79,6 +79,11 @@ def test_what_this_process_counts_is_added() -> None:
     page += b'coredns_asked_total{server="b",zone="a\\""} '
     assert merge([]) == page + b"1\n"
     assert merge([page + b"41\n"]) == page + b"42\n"
+    begin_anew()
+    assert merge([]) == b""
+    Counter("other_total", "Other.")
+    begin_anew()
+    assert FAMILIES["other_total"].values == {(): 0}  # type: ignore[attr-defined]  # it is a Counter
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ UNMIRRORED: dict[str, str] = {
 KNOW_DNSLIB = {"query"}
 KNOW_LARK = {"corefile"}
 KNOW_SOCKETS = {
-    "control", "datagram", "http", "ports", "server", "sockets", "stream", "testing", "upstream", "watched", "worker",
-    "workers",
+    "control", "datagram", "http", "ports", "server", "sockets", "stream", "systemd", "testing", "upstream", "watched",
+    "worker", "workers",
 }  # fmt: skip
 """Modules and packages that talk to the network or watch something outside."""
 KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "deferred", "front", "process", "profiles", "__main__"}

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from corepy import datagram, stream
 from corepy.errors import ConfigError, Position
 from corepy.site import Bind
-from corepy.sockets import close_all, open_sockets
+from corepy.sockets import close_all, inherit, open_sockets
 
 
 @pytest.mark.parametrize(("host", "families"), [("", 2), ("127.0.0.1", 1), ("::1", 1)])
@@ -37,3 +38,13 @@ def test_an_address_in_use_is_an_error_with_its_place(free_port: Callable[[], in
 def test_an_address_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(ConfigError, match="cannot assign requested address"):
         open_sockets(Bind("dns", "192.0.2.1", 0))
+
+
+def test_a_socket_that_was_given_is_used_once(free_port: Callable[[], int]) -> None:
+    port = free_port()
+    given = [datagram.bind("127.0.0.1", port), stream.listen("127.0.0.1", port)]
+    inherit(given)
+    first, second = (open_sockets(Bind("dns", "127.0.0.1", port))[0] for _ in range(2))
+    assert first == given
+    assert not {sock.fileno() for sock in second} & {sock.fileno() for sock in given}
+    close_all([*first, *second])

@@ -201,7 +201,7 @@ def test_a_server_without_a_supervisor_does_not_get_one_by_a_reload(
     running = workers(block(port, 1))
     assert answerers(port) == {running.process.pid}
     lines = reload(running, tmp_path, block(port, 2))
-    assert "Restart failed: 2 processes: a server that runs as one has to be started anew" in lines[-2]
+    assert "Restart failed: several processes: a server that was started as one has to be started anew" in lines[-2]
     assert answerers(port) == {running.process.pid}
 
 
