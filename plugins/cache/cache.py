@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
 from corepy import wire as w
@@ -41,6 +40,8 @@ _ttl = struct.Struct("!I").pack
 class Cache(Plugin):
     """Names in `zones` (keys) are answered from here. All else is in `settings`."""
 
+    once: ClassVar[bool] = True
+
     zones: tuple[bytes, ...] = (_ROOT,)
     settings: Settings = field(default_factory=Settings)
 
@@ -55,12 +56,10 @@ class Cache(Plugin):
         """Seconds that an entry is served after its time."""
 
     @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """The plugin of a block, which may have one only."""
-        if len(directives) > 1:
-            raise directives[1].error(f"given twice in a server block, first at {directives[0].at}")
-        settings, zones = setup.read(directives[0])
-        return [cls(zones, settings)]
+    def parse(cls, directive: Directive) -> Self:
+        """Read `cache [TTL] [ZONES...]` and its block."""
+        settings, zones = setup.read(directive)
+        return cls(zones, settings)
 
     def configure(self, site: Site) -> None:
         """Learn the name of the view, for metrics."""
