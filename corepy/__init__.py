@@ -28,7 +28,8 @@ query over UDP, each step with the module where it can be read:
 
 Replies go to the peer; plugins see the client. `ports` holds the loop that takes these steps, `stream` the same for
 TCP. A Corefile becomes sites, chains and listeners in `corefile`, `directive`, `registry` and `site`; `server` opens
-ports for them and swaps configurations; `process` is the command's life, with its signals.
+ports for them and swaps configurations; `process` is the command's life, with its signals. With `multisocket` a
+`server` runs in each of several processes, and `workers` supervises them.
 """
 
 __version__ = "0.1.0"
