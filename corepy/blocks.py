@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from corepy.directive import Directive
 from corepy.errors import ConfigError, Position
 from corepy.imports import Imports
-from corepy.words import MAX_DEPTH, NOWHERE, Block, Line, Word, not_set, place, shown
+from corepy.words import MAX_DEPTH, NOWHERE, Block, Line, Word, not_set, place, remark, shown
 
 
 @dataclass(slots=True)
@@ -115,7 +115,8 @@ class Assembly:
         elif keys:
             self.blocks.append(server)
         else:
-            self._imports.warnings.append(f"{server.at}: server block without a zone left out{not_set(self._keys)}")
+            what = f"server block without a zone left out{not_set(self._keys)}"
+            self._imports.warnings.append(remark(what, server.at))
         self._keys, self._more = [], False
         return server
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final, cast
@@ -23,7 +23,7 @@ from corepy.blocks import Assembly, ServerBlock
 from corepy.directive import Directive, unknown_directive
 from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.imports import Imports, Snippet
-from corepy.words import MAX_DEPTH, Block, Line, Word, replace_variables, shown
+from corepy.words import MAX_DEPTH, Block, Line, Word, remark, replace_variables, shown
 
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
@@ -33,13 +33,15 @@ class Corefile:
     """A Corefile that has been read.
 
     `files` are those read, the Corefile first, by the names that positions use too; `warnings` are for the log
-    (`[WARNING] ...`); `snippets` are all that were defined, used or not.
+    (`[WARNING] ...`), each with its place; `snippets` are all that were defined, used or not. `errors` are all
+    mistakes in the order of the files, none where `load` has read it.
     """
 
     blocks: list[ServerBlock]
     files: list[str]
-    warnings: list[str]
+    warnings: list[Word]
     snippets: list[Snippet]
+    errors: list[ConfigError] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -57,6 +59,15 @@ def load(
     `known` are the directives that there are; without it any name may stand. Raises ConfigError, or ConfigErrors
     with all mistakes in their order if there are several; nothing else, whatever the bytes.
     """
+    found = read(text, filename, environ, known)
+    _raise(found.errors)
+    return found
+
+
+def read(
+    text: str | bytes, filename: str, environ: Mapping[str, str] | None = None, known: Collection[str] | None = None
+) -> Corefile:
+    """Read a Corefile as `load` does, however wrong it is: what could be understood, and `errors`. Raises nothing."""
     imports = _imports(environ)
     imports.files.append(filename)
     assembly = Assembly(imports)
@@ -69,8 +80,23 @@ def load(
     if known is not None:
         named = (directive for block in assembly.blocks for directive in block.directives)
         imports.errors.extend(unknown_directive(one, known) for one in named if one.name not in known)
-    _check(imports)
-    return Corefile(assembly.blocks, imports.files, imports.warnings, list(imports.snippets.values()))
+    return Corefile(
+        assembly.blocks, imports.files, imports.warnings, list(imports.snippets.values()), _in_order(imports)
+    )
+
+
+def tokens(text: str | bytes, filename: str) -> list[tuple[str, str]]:
+    """The kind and text of all tokens of one file as they are written, comments included; nothing is imported.
+
+    Kinds are the grammar's: WORD, QUOTED, BRACE_OPEN, BRACE_CLOSE, COMMENT, _NEWLINE. Raises ConfigError, or
+    ConfigErrors, where braces or quotes are wrong.
+    """
+    errors: list[ConfigError] = []
+    source = _Source(filename, _decoded(text), {}, errors, [])
+    source.tree()
+    _raise(errors)
+    found = _parser().lex(source.text, dont_ignore=True)
+    return [(token.type, str(token)) for token in found if token.type != "SPACE"]
 
 
 def _plain(found: Sequence[Directive] | None) -> list[object] | None:
@@ -88,7 +114,7 @@ def directives(
     imports = _imports(environ)
     imports.files.append("Corefile")
     found = Assembly(imports).directives(imports.expand(imports.parse(text, "Corefile")))
-    _check(imports)
+    _raise(_in_order(imports))
     for directive in found:
         directive.zones = zones
     return found
@@ -96,28 +122,35 @@ def directives(
 
 def _imports(environ: Mapping[str, str] | None) -> Imports:
     errors: list[ConfigError] = []
-    warnings: list[str] = []
+    warnings: list[Word] = []
     # A plain copy answers for names that the process's environment cannot have, such as one with a null byte.
     variables = dict(os.environ if environ is None else environ)
 
     def parse(text: str | bytes, filename: str) -> list[Line]:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "surrogateescape")
-        source = _Source(filename, text.removeprefix("\ufeff"), variables, errors, warnings)
+        source = _Source(filename, _decoded(text), variables, errors, warnings)
         return list(source.lines(source.tree()))
 
     return Imports(parse, errors, warnings, [])
 
 
-def _check(imports: Imports) -> None:
-    """Raise what was found, each mistake once even if its place was imported several times."""
+def _decoded(text: str | bytes) -> str:
+    """The text without a byte order mark; bytes that are no UTF-8 stay what they are."""
+    return (text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")).removeprefix("\ufeff")
+
+
+def _in_order(imports: Imports) -> list[ConfigError]:
+    """What was found, each mistake once even if its place was imported several times."""
     files = {name: place for place, name in reversed(list(enumerate(imports.files)))}
 
     def order(error: ConfigError) -> tuple[int, int, int]:
         at = error.at
         return (files.get(at.file, 0), at.line, at.column) if at else (0, 0, 0)
 
-    errors = sorted({str(error): error for error in imports.errors}.values(), key=order)
+    return sorted({str(error): error for error in imports.errors}.values(), key=order)
+
+
+def _raise(errors: list[ConfigError]) -> None:
+    """Raise the errors, if there are any."""
     if errors:
         raise errors[0] if len(errors) == 1 else ConfigErrors(errors)
 
@@ -139,7 +172,7 @@ class _Source:
         text: str,
         environ: Mapping[str, str],
         errors: list[ConfigError],
-        warnings: list[str],
+        warnings: list[Word],
     ) -> None:
         self.name = name
         self.text = text
@@ -186,7 +219,8 @@ class _Source:
         """A comment without a space before it ends at its first space in CoreDNS, by mistake."""
         end = token.end_pos or 0
         if self.text.startswith("#", end) and len(self.text[end:].partition("\n")[0].split()) > 1:
-            self.warnings.append(f"{at}: the comment at {shown(token)} touches it, CoreDNS reads a part of it as words")
+            what = f"the comment at {shown(token)} touches it, CoreDNS reads a part of it as words"
+            self.warnings.append(remark(what, at))
 
     def _at(self, token: Token) -> Position:
         return self._position(token.line or 1, token.column or 1)

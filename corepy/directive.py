@@ -55,6 +55,11 @@ class Directive:
         """Where the directive begins."""
         return self.name.at
 
+    def unread(self) -> Directive:
+        """The same directive, of which nothing has been taken."""
+        block = None if self.block is None else [line.unread() for line in self.block]
+        return Directive(self.name, self.arguments, block, self.opened, self.closed, self.zones, self.plugin)
+
     def error(self, what: str, at: Word | Position | None = None, expected: str = "", hint: str = "") -> ConfigError:
         """An error to raise: at a word or place, or else at the directive as a whole.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corepy.errors import ConfigError
-from corepy.words import MAX_DEPTH, Block, Line, Word, nearest, not_set, place, shown
+from corepy.words import MAX_DEPTH, Block, Line, Word, nearest, not_set, place, remark, shown
 
 _MAX_IMPORTS = 10_000
 """Imports in all, as in CoreDNS: snippets that import others twice would double for ever."""
@@ -35,7 +35,7 @@ class Imports:
 
     parse: Callable[[str | bytes, str], list[Line]]
     errors: list[ConfigError]
-    warnings: list[str]
+    warnings: list[Word]
     files: list[str]
     snippets: dict[str, Snippet] = field(default_factory=dict)
     _active: list[str] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Imports:
             except (OSError, ValueError):
                 matches = []
             if not matches:
-                self.warnings.append(f"{target.at}: no file matches import {target}")
+                self.warnings.append(remark(f"no file matches import {target}", target.at))
             matches.sort(key=lambda path: path.split("/"))
         else:
             matches = [target]

@@ -61,6 +61,11 @@ def shown(text: str) -> str:
     return f"'{letters}'"
 
 
+def remark(what: str, at: Position) -> Word:
+    """A remark on a place, for the log, which begins with it."""
+    return Word(f"{at}: {what}", at)
+
+
 def nearest(text: str, names: Iterable[str]) -> str:
     """A hint with the name that was probably meant; empty if none is near. Case does not count."""
     by_fold = {name.casefold(): name for name in names}
