@@ -6,11 +6,11 @@ dates, JSON and base64, sorting and grouping. A text becomes a `Program` once, b
 is handed in. `ExpressionError` says where a text is wrong; a program that fails while it runs raises `EvaluationError`.
 """
 
-from corepy.exprlang.compiler import Program, compile_expression
+from corepy.exprlang.compiler import Program, compile_expression, is_free_name
 from corepy.exprlang.errors import EvaluationError, ExpressionError
 from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, MAP, NIL, NUMBER, STRING, Function, Type, array
 
 __all__ = [
     "ANY", "BOOL", "FLOAT", "INT", "MAP", "NIL", "NUMBER", "STRING", "EvaluationError", "ExpressionError", "Function",
-    "Program", "Type", "array", "compile_expression",
+    "Program", "Type", "array", "compile_expression", "is_free_name",
 ]  # fmt: skip

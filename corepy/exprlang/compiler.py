@@ -6,7 +6,7 @@ place that the compiler gave it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from corepy import expression
@@ -36,19 +36,34 @@ class Program:
         self._run = run
         self._empty = [None] * places
 
-    def run(self, context: Any = None) -> Any:
-        """The value of the expression; raises EvaluationError where it has none."""
+    def run(self, context: Any = None, values: Iterable[Any] = ()) -> Any:
+        """The value of the expression, where its variables have these values, in their order.
+
+        Raises EvaluationError where it has none.
+        """
         try:
-            return self._run([context, *self._empty])
+            return self._run([context, *values, *self._empty])
         except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, MemoryError) as error:
             raise EvaluationError(str(error)) from None
 
 
-def compile_expression(source: str, functions: Mapping[str, Function] | None = None) -> Program:
-    """The program for a text that may call these functions; raises ExpressionError."""
-    compiler = _Compiler(functions or {})
+def compile_expression(
+    source: str, functions: Mapping[str, Function] | None = None, variables: Mapping[str, Type] | None = None
+) -> Program:
+    """The program for a text that may call these functions and use these variables; raises ExpressionError."""
+    compiler = _Compiler(functions or {}, variables or {})
     made = compiler.compile(parse(source))
-    return Program(source, made.type, made.run, compiler.places)
+    return Program(source, made.type, made.run, compiler.places - len(variables or {}))
+
+
+def is_free_name(text: str, functions: Mapping[str, Function]) -> bool:
+    """Whether a variable may have this name: an identifier that stands for nothing else."""
+    try:
+        node = parse(text)
+    except ExpressionError:
+        return False
+    taken = text in functions or text in BUILTINS or text in PREDICATES or text in MISSING
+    return isinstance(node, tree.Name) and node.name == text and not taken
 
 
 class _Made(NamedTuple):
@@ -65,12 +80,12 @@ class _Element(NamedTuple):
 
 
 class _Compiler:
-    def __init__(self, functions: Mapping[str, Function]) -> None:
+    def __init__(self, functions: Mapping[str, Function], variables: Mapping[str, Type]) -> None:
         self._functions = functions
-        self._variables: dict[str, tuple[Type, int]] = {}
+        self._variables = {name: (of, place) for place, (name, of) in enumerate(variables.items(), 1)}
         self._elements: list[_Element] = []
         self._depth = 0
-        self.places = 0
+        self.places = len(variables)
 
     def compile(self, node: tree.Node) -> _Made:
         self._depth += 1

@@ -21,7 +21,7 @@ Fields = Mapping[str, Callable[[Any], Any]]
 class Data(Struct):
     """The dot of a template. Everything but the name is made when a template asks for it."""
 
-    __slots__ = ("expression", "found", "name", "query", "rclass", "rtype", "view", "zone")
+    __slots__ = ("expression", "found", "name", "query", "rclass", "rtype", "variables", "view", "zone")
 
     type_name: ClassVar[str] = "*template.templateData"
 
@@ -43,6 +43,11 @@ class Data(Struct):
         self.rclass = rclass
         self.rtype = rtype
         self.view = ""
+        self.variables: dict[str, Any] = {}
+
+    def group(self, which: int | str) -> str:
+        """A group of the expression by its number or name; empty where there is none."""
+        return self.groups().named().get(str(which), "")
 
     def meta(self, label: str) -> str:
         """What plugins tell about the query under a label `PLUGIN/NAME`; empty for nothing."""
@@ -74,6 +79,7 @@ class Data(Struct):
         "Message": lambda data: Message(data.query),
         "Question": lambda data: Question(data.query),
         "Remote": lambda data: str(data.query.client.ip),
+        "Var": lambda data: data.variables,
     }
     methods: ClassVar[Mapping[str, Callable[[Any], Function]]] = {
         "Meta": lambda data: Function(data.meta, ("string",)),

@@ -11,6 +11,7 @@ from corepy.expression import Expression
 from corepy.fallthrough import Fallthrough
 from corepy.gotemplate import Template, TemplateSyntaxError, compile_template
 from corepy.plugin import Directive, Query
+from corepy.plugins.template.conditions import Conditions
 from corepy.plugins.template.data import ANY_CLASS, Data
 from corepy.plugins.template.functions import FUNCTIONS
 from corepy.words import Word, nearest, shown
@@ -36,6 +37,8 @@ class Rule:
     """Keys, the longest one first."""
     expressions: list[Expression] = field(default_factory=list)
     """The first that matches the name counts; without any, every name matches."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """What else has to be true."""
     answer: list[Template] = field(default_factory=list)
     authority: list[Template] = field(default_factory=list)
     additional: list[Template] = field(default_factory=list)
@@ -65,7 +68,7 @@ class Rule:
         rclass = _CLASSES[directive.choice(*_CLASSES)]
         rtype = _type(directive)
         rule = cls(rclass, rtype, directive.origins())
-        names = ("match", *_SECTIONS, "rcode", "ederror", "fallthrough", "upstream")
+        names = ("match", "var", "expr", *_SECTIONS, "rcode", "ederror", "fallthrough", "upstream")
         for option in directive.options(*names):
             rule._read(option)
         rule.__post_init__()
@@ -76,6 +79,10 @@ class Rule:
             case "match":
                 words = option.words("a regular expression", at_least=1)
                 self.expressions += [_expression(option, word) for word in words]
+            case "var":
+                self.conditions.read_variable(option)
+            case "expr":
+                self.conditions.read_expression(option)
             case "answer" | "authority" | "additional":
                 templates = getattr(self, option.name)
                 templates += [_template(option, word) for word in option.words("a record", at_least=1)]
@@ -101,7 +108,11 @@ class Rule:
         return None
 
     def match(self, query: Query, zone: str) -> Data | None:
-        """What the templates are given; None where no expression matches."""
+        """What the templates are given; None where no expression matches, or a condition is not true."""
+        data = self._matched(query, zone)
+        return data if data is None or self.conditions.hold(data) else None
+
+    def _matched(self, query: Query, zone: str) -> Data | None:
         name = query.name
         if not self.expressions:
             return Data(query, name, zone, self.rclass, self.rtype)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from corepy.errors import Position
-from corepy.exprlang import EvaluationError, ExpressionError, Program, compile_expression
-from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query
-from corepy.plugins.view.functions import FUNCTIONS
-from corepy.words import Word
+from corepy.exprlang import EvaluationError, Program
+from corepy.plugin import Directive, Outcome, Plugin, Query
+from corepy.queryexpr import read_expression
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -31,7 +29,7 @@ class View(Plugin):
         plugin = cls(directive.word("the name of the view"))
         directive.no_more()
         for option in directive.options("expr"):
-            plugin.programs.append(_program(option))
+            plugin.programs.append(read_expression(option))
         return plugin
 
     def configure(self, site: Site) -> None:
@@ -59,26 +57,3 @@ class View(Plugin):
     def serve(self, query: Query) -> Outcome:
         """Nothing more to do: the query is here because it was taken."""
         return self.next(query)
-
-
-def _program(option: Directive) -> Program:
-    """The program of an `expr` line, whose words are one text again. Raises ConfigError at the place in question."""
-    words = option.words("an expression", at_least=1)
-    try:
-        return compile_expression(" ".join(words), FUNCTIONS)
-    except ExpressionError as error:
-        raise _located(option, words, error) from None
-
-
-def _located(option: Directive, words: list[Word], error: ExpressionError) -> ConfigError:
-    """The error at its place in the Corefile; a quoted word is as far off as its quote and escapes are."""
-    at = error.at
-    for word in words:
-        if at <= len(word) or word is words[-1]:
-            return option.error(str(error), _within(word, min(at, len(word))))
-        at -= len(word) + 1
-    return option.error(str(error))
-
-
-def _within(word: Word, at: int) -> Position:
-    return replace(word.at, column=word.at.column + at)

@@ -115,7 +115,17 @@ def test_several_lines_are_one_plugin() -> None:
         ("template IN A {\nederror +1\n}", "2:9", "'+1'"),
         ("template IN A {\nederror 1 a b\n}", "2:13", "'b'"),
         ("template IN A {\nfallthrough a..b\n}", "2:1", "a..b"),
-        ("template IN A {\nvar len 1\n}", "2:1", "unknown option 'var'"),
+        ("template IN A {\nvar len 1\n}", "2:5", "the name 'len' is taken"),
+        ("template IN A {\nvar group 1\n}", "2:5", "the name 'group' is taken"),
+        ("template IN A {\nvar true 1\n}", "2:5", "the name 'true' is taken"),
+        ("template IN A {\nvar a 1\nvar a 2\n}", "3:5", "the name 'a' is taken"),
+        ("template IN A {\nvar a-b 1\n}", "2:5", "invalid name of a variable 'a-b'"),
+        ("template IN A {\nvar\n}", "2:1", "expected the name of a variable"),
+        ("template IN A {\nvar a\n}", "2:1", "expected an expression"),
+        ("template IN A {\nvar a b\nvar b 1\n}", "2:7", "unknown name 'b'"),
+        ("template IN A {\nexpr\n}", "2:1", "expected an expression"),
+        ('template IN A {\nexpr "type() =="\n}', "2:", "expected"),
+        ("template IN A {\nvar a type()\nexpr a + 1\n}", "3:", "int"),
         ("template IN A {\nmatch a {\nb\n}\n}", "3:1", "no block for match"),
     ],
 )
@@ -205,6 +215,41 @@ def test_which_questions_it_is_for(rule: str, question: dict[str, Any], rcode: s
 )
 def test_expressions_and_fallthrough(options: str, name: str, rcode: str) -> None:
     assert ask(f"template IN A test {{\nrcode NXDOMAIN\n{options}\n}}", name).rcode == codes.RCODES[rcode]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "rcode"),
+    [
+        ("expr type() == 'A'", "www.test.", "NXDOMAIN"),
+        ("expr type() == 'MX'", "www.test.", "SERVFAIL"),
+        ("expr type() == 'MX'\nfallthrough", "www.test.", "NOTAUTH"),
+        ("expr do()\nexpr true\nfallthrough", "www.test.", "NOTAUTH"),
+        ("expr client_ip()\nfallthrough", "www.test.", "NOTAUTH"),    # no bool, so not true
+        ("match ^(?P<host>[a-z]+)\nexpr group('host') == 'www' && group(1) == 'www'", "www.test.", "NXDOMAIN"),
+        ("match ^(?P<host>[a-z]+)\nexpr group('other') == '' && group(7) == ''", "www.test.", "NXDOMAIN"),
+        ("var n len(name())\nvar twice n * 2\nexpr twice == 18\nfallthrough", "www.test.", "NXDOMAIN"),
+        ("var n len(name())\nexpr n == 1\nvar late 1 / 0\nfallthrough", "www.test.", "NOTAUTH"),
+    ],
+)
+def test_conditions(options: str, name: str, rcode: str) -> None:
+    assert ask(f"template IN A test {{\nrcode NXDOMAIN\n{options}\n}}", name).rcode == codes.RCODES[rcode]
+
+
+def test_variables_are_there_for_templates() -> None:
+    text = """template IN A test {
+        match ^(?P<ip>[0-9-]+)[.]
+        var ip replace(group('ip'), '-', '.')
+        expr "incidr(ip, '10.0.0.0/8')"
+        answer "{{ .Name }} 60 IN A {{ .Var.ip }}"
+        fallthrough
+    }"""
+    assert texts(ask(text, "10-1-2-3.test.")) == ["10-1-2-3.test. 60 IN A 10.1.2.3"]
+    assert ask(text, "192-0-2-1.test.").rcode == codes.RCODES["NOTAUTH"]
+
+
+def test_an_expression_without_a_value_is_a_failure() -> None:
+    with pytest.raises(Failure, match="has no value"):
+        ask("template IN A test {\nexpr \"incidr('x', '10.0.0.0/8')\"\nfallthrough\n}")
 
 
 def test_the_first_rule_that_matches_answers() -> None:

@@ -1,21 +1,26 @@
-"""What an expression can ask about a query: CoreDNS's functions."""
+"""Expressions about queries, as `view` and `template` have them: CoreDNS's functions, and errors with their place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from corepy import codes
-from corepy.exprlang import BOOL, INT, STRING, Function, Type
+from corepy.directive import Directive
+from corepy.errors import ConfigError, Position
+from corepy.exprlang import BOOL, INT, STRING, ExpressionError, Function, Program, Type, compile_expression
+from corepy.words import Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from corepy.address import Address
     from corepy.keys import Network
-    from corepy.plugin import Address, Query
+    from corepy.query import Query
 
 
 def _host(address: Address) -> str:
@@ -63,3 +68,32 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "incidr": Function((STRING, STRING), BOOL, _in_network),
     "metadata": Function((STRING,), STRING, _metadata),
 }
+"""They get the query as the context of the run."""
+
+
+def read_expression(
+    option: Directive, functions: Mapping[str, Function] = FUNCTIONS, variables: Mapping[str, Type] | None = None
+) -> Program:
+    """The program that the rest of a line says, its words being one text again.
+
+    Raises ConfigError at the place in question.
+    """
+    words = option.words("an expression", at_least=1)
+    try:
+        return compile_expression(" ".join(words), functions, variables)
+    except ExpressionError as error:
+        raise _located(option, words, error) from None
+
+
+def _located(option: Directive, words: list[Word], error: ExpressionError) -> ConfigError:
+    """The error at its place in the Corefile; a quoted word is as far off as its quote and escapes are."""
+    at = error.at
+    for word in words:
+        if at <= len(word) or word is words[-1]:
+            return option.error(str(error), _within(word, min(at, len(word))))
+        at -= len(word) + 1
+    return option.error(str(error))
+
+
+def _within(word: Word, at: int) -> Position:
+    return replace(word.at, column=word.at.column + at)
