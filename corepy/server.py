@@ -44,12 +44,16 @@ class Prepared:
 
 
 class Server:
-    """At most one running configuration and the ports it needs."""
+    """At most one running configuration and the ports it needs.
+
+    Where several processes do the same, one of them `speaks` of what all of them do.
+    """
 
     forks: Final = False
 
-    def __init__(self, clock: Clock = SYSTEM) -> None:
+    def __init__(self, clock: Clock = SYSTEM, *, speaks: bool = True) -> None:
         self._clock = clock
+        self._speaks = speaks
         self._stopping = False
         self.configuration: Configuration | None = None
         self._ports: dict[Bind, list[Port]] = {}
@@ -159,7 +163,11 @@ class Server:
 
     async def _leave(self, plugins: Iterable[Plugin]) -> None:
         """Tell plugins that the end is near and give them the time they want, all at once."""
-        leaving = [plugin.leave() for plugin in plugins]
+        Log.muted = not self._speaks
+        try:
+            leaving = [plugin.leave() for plugin in plugins]
+        finally:
+            Log.muted = False
         for outcome in await asyncio.gather(*filter(None, leaving), return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error(f"{outcome!r} before the end")

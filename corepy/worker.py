@@ -38,7 +38,7 @@ class Worker:
         self._inherited: Configuration | None = configuration
         self._control = control
         self._speaks = speaks
-        self._server = Server()
+        self._server = Server(speaks=speaks)
         self._sockets: dict[Place, list[socket.socket]] = {}
         self._prepared: Prepared | None = None
 

@@ -245,6 +245,17 @@ def test_lines_about_the_start_are_written_once(workers: Run, free_port: FreePor
     assert lines[-1] == "[INFO] Reloading complete"
 
 
+def test_lines_about_the_end_are_written_once_and_health_is_told_to_the_last(
+    workers: Run, free_port: FreePort
+) -> None:
+    port, watched = free_port(), free_port()
+    running = workers(block(port, 3, f"health 127.0.0.1:{watched} {{\n  lameduck 1s\n }}", "pid"))
+    running.signal(signal.SIGTERM)
+    running.until("lameduck")
+    assert fetch(watched, "/health") == (200, "OK")
+    assert running.end() == (0, [], [])
+
+
 def test_workers_do_not_hear_signals(workers: Run, free_port: FreePort) -> None:
     port = free_port()
     workers(block(port, 2))
