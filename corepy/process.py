@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import corepy
 from corepy.clock import SYSTEM, Timer
@@ -32,6 +32,11 @@ T = TypeVar("T")
 
 FORCED = 2
 """Exit status after a second SIGINT."""
+
+_COLLECTIONS = (20_000, 50, 100)
+"""New objects until the youngest are looked at, and how often that happens until the next generation is. Python's 700
+are fewer than a few hundred queries on their way consist of: these would be looked at over and over, and survive. A
+server whose cache fills saves a fifteenth of its time."""
 
 
 class Serving(Protocol):
@@ -55,12 +60,6 @@ def version_lines() -> list[str]:
     """Our name and version, and what we run on."""
     build = f"{sys.platform}/{platform.machine()}, python{platform.python_version()}, "
     return [f"corepy-{corepy.__version__}", build]
-
-
-_COLLECTIONS: Final = (20_000, 50, 100)
-"""Objects between two collections of the youngest, and how many of those to one of the next generation. Python's 700 are
-fewer than what a few hundred queries on their way consist of: all of it would be looked at over and over, and survive.
-These save a cache that fills a fifteenth of its time; what waits to be collected stays within some 10 MB."""
 
 
 class Process:
