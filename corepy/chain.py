@@ -6,29 +6,36 @@ plugin by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from corepy.errors import Failure
 from corepy.plugin import Plugin, Serve
-from corepy.query import Outcome, Query
+from corepy.query import Outcome, Query, Reply
 
 
-def fold(plugins: Sequence[Plugin], follow: Plugin | None = None) -> Serve | None:
+Wrap = Callable[[Plugin, Serve], Serve]
+"""What goes around each plugin of a chain that is watched: it gets the plugin's `serve`, and what it returns is called
+in its place."""
+
+
+def fold(plugins: Sequence[Plugin], follow: Plugin | None = None, wrap: Wrap | None = None) -> Serve | None:
     """The chain of the plugins that serve, the first one first; None where there are none.
 
     Behind the plugin `follow`, if there is one, each query notes the plugin it gets to (`Query.reached`). That costs
-    a call for each of them, so it is only done for a plugin that wants to know.
+    a call for each of them, so it is only done for a plugin that wants to know. So it is with `wrap`, for everything.
     """
     serving = [plugin for plugin in plugins if plugin.serve is not None]
     serve: Serve | None = None
     for plugin in reversed(serving):
-        plugin.next = serve or _end(plugin.name)
+        plugin.next = serve or _end(plugin)
         serve = plugin.serve
         if plugin is follow:
             follow = None
         elif follow is not None and serve is not None:
             serve = _noted(plugin.name, serve)
+        if wrap is not None and serve is not None:
+            serve = wrap(plugin, serve)
     return serve
 
 
@@ -42,10 +49,15 @@ def _noted(name: str, serve: Serve) -> Serve:
     return note
 
 
-def _end(name: str) -> Serve:
-    """What stands behind the last plugin, when that one does not answer (CoreDNS: SERVFAIL)."""
+def _end(plugin: Plugin) -> Serve:
+    """What stands behind the last plugin, when that one does not answer.
+
+    An authority refuses what it does not have, for others something is missing (CoreDNS: REFUSED and SERVFAIL).
+    """
+    if plugin.authoritative:
+        return Reply.refused
 
     def no_next(_query: Query) -> NoReturn:
-        raise Failure(f"plugin/{name}: no next plugin found")
+        raise Failure(f"plugin/{plugin.name}: no next plugin found")
 
     return no_next

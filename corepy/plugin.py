@@ -44,6 +44,9 @@ class Plugin:
     once: ClassVar[bool] = False
     """Whether a server block may have the directive but once."""
 
+    authoritative: ClassVar[bool] = False
+    """Whether a query that it lets go of is REFUSED where no plugin stands behind it; SERVFAIL otherwise."""
+
     name: str = ""
     """The directive; filled in by the core, as are `next`, `clock`, `log` and `resolve`."""
     next: Serve
@@ -52,6 +55,9 @@ class Plugin:
     resolve: Resolve = staticmethod(no_server)
     """`await self.resolve(name, qtype, query)`: the server's own answer to another question, such as the target of a
     CNAME, asked on behalf of the query; `name` in wire form. Raises Failure, at once, where questions go in circles."""
+    note: Callable[[Query, str], None] | None = None
+    """`if self.note is not None: self.note(query, "blocked by rule 2")`: words for who has a query explained, where what
+    is done does not tell why. None while the server serves."""
 
     serve: ClassVar[Callable[..., Outcome] | None] = None
     """`def serve(self, query: Query) -> Outcome`; without it the plugin is not in the chain."""

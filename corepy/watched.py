@@ -19,32 +19,28 @@ _SHORTEST: Final = 0.01
 """Seconds between two looks at a file, at least: a look takes a thread's turn, and files do not change faster."""
 
 
-class WatchedFile(Generic[T]):
-    """A file at `path` whose octets mean something: `use(parse(octets))`.
+class Watched(Generic[T]):
+    """Something outside that is looked at again and again: `use(found)` what `load()` has brought, in a tuple of one.
 
-    `parse` is called in a thread, `use` in the event loop. A file has changed when its inode, its size or the time of
-    its last modification has; nothing is read before that, and what could not be parsed is not tried again.
+    `load` is called in a thread, `use` in the event loop, and not where `load` gave None: nothing has changed.
     """
 
-    def __init__(self, path: Path, parse: Callable[[bytes], T], use: Callable[[T], None]) -> None:
-        self.path = path
-        self._parse = parse
-        self._use = use
-        self._seen: tuple[int, int, int] | None = None
-        self.modified = 0.0
-        """When the file that was read last had been modified, in seconds since 1970."""
+    def __init__(self, load: Callable[[], tuple[T] | None], use: Callable[[T], None]) -> None:
+        self._load = load
+        self.use = use
+        """What is done with what has been found; may be changed."""
         self._timer: Timer | None = None
         self.reading: asyncio.Task[None] | None = None
-        """What the last look at the file is, or was; a test may await it."""
+        """What the last look is, or was; a test may await it."""
 
     async def read(self) -> None:
-        """Read the file if it has changed. Raises OSError where it cannot be read, and what `parse` raises."""
+        """Look now. Raises what `load` raises."""
         found = await asyncio.to_thread(self._load)
         if found is not None:
-            self._use(found[0])
+            self.use(found[0])
 
     def watch(self, clock: Clock, interval: float, complain: Callable[[Exception], None]) -> None:
-        """Read again every `interval` seconds; never if that is zero. `complain` hears what `read` would raise."""
+        """Look again every `interval` seconds; never if that is zero. `complain` hears what `read` would raise."""
 
         def look() -> None:
             if self.reading is None or self.reading.done():
@@ -66,7 +62,24 @@ class WatchedFile(Generic[T]):
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look may find better
             complain(error)
 
-    def _load(self) -> tuple[T] | None:
+
+class WatchedFile(Watched[T]):
+    """A file at `path` whose octets mean something: `use(parse(octets))`.
+
+    A file has changed when its inode, its size or the time of its last modification has; nothing is read before that,
+    and what could not be parsed is not tried again. `read` raises OSError where it cannot be read, and what `parse`
+    raises.
+    """
+
+    def __init__(self, path: Path, parse: Callable[[bytes], T], use: Callable[[T], None]) -> None:
+        super().__init__(self._read_file, use)
+        self.path = path
+        self._parse = parse
+        self._seen: tuple[int, int, int] | None = None
+        self.modified = 0.0
+        """When the file that was read last had been modified, in seconds since 1970."""
+
+    def _read_file(self) -> tuple[T] | None:
         """What the file means now; None where it is the one that was read before."""
         with self.path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -77,4 +90,4 @@ class WatchedFile(Generic[T]):
             return (self._parse(file.read()),)
 
 
-__all__ = ["WatchedFile"]
+__all__ = ["Watched", "WatchedFile"]

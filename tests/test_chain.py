@@ -170,3 +170,24 @@ def test_behind_the_last_plugin_is_a_failure_that_names_it() -> None:
     with pytest.raises(Failure, match=r"plugin/passes: no next plugin found") as caught:
         run(Wraps(), last)
     assert caught.value.rcode == codes.SERVFAIL
+
+
+class LetsGo(Plugin):
+    def serve(self, query: Query) -> Outcome:
+        return self.next(query)
+
+
+class LetsGoAsAnAuthority(LetsGo):
+    authoritative = True
+
+
+def test_behind_the_last_plugin_an_authority_refuses_and_others_fail() -> None:
+    serve = fold([LetsGo(), LetsGoAsAnAuthority()])
+    assert serve is not None
+    reply = serve(QUERY)
+    assert isinstance(reply, Reply)
+    assert reply.rcode == codes.REFUSED
+    serve = fold([LetsGoAsAnAuthority(), LetsGo()])
+    assert serve is not None
+    with pytest.raises(Failure):
+        serve(QUERY)

@@ -1,0 +1,244 @@
+"""The store: RRsets as they go into messages, under their owners' names.
+
+A record is kept as it stands behind a question for its owner: a pointer to the name there, type, class, TTL, length and
+data, with the names in it uncompressed. So an answer is a look into a dict, and octets that are put together.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from corepy import codes
+from corepy import wire as w
+from corepy.errors import Malformed
+from corepy.records import EncodedRecord
+from corepy.zone.names import canonical, parent
+
+RRset = tuple[int, bytes]
+"""How many records, and their octets one behind the other."""
+Node = dict[int, RRset]
+"""What a name has, by type; the signatures of a type under `SIGNATURE | type`."""
+
+SIGNATURE: Final = 0x10000
+"""Not of a type's sixteen bits: what is under it covers the type in the lower ones."""
+OWNER: Final = b"\xc0\x0c"
+"""A pointer to the name in the question."""
+NSEC: Final = 47
+_UNSUPPORTED: Final = frozenset((50, 51))
+"""NSEC3 and NSEC3PARAM: a zone that is denied with hashes is not served (as CoreDNS)."""
+_NAMES: Final[Mapping[int, tuple[int, int]]] = {
+    codes.NS: (0, 1), codes.CNAME: (0, 1), codes.SOA: (0, 2), codes.PTR: (0, 1), codes.MX: (2, 1), codes.SRV: (6, 1),
+    codes.DNAME: (0, 1), 64: (2, 1), 65: (2, 1),
+}  # fmt: skip
+"""Types whose names are looked at: octets before them in the data, and how many."""
+_KEEP_CASE: Final = frozenset((codes.PTR, codes.SRV, codes.DNAME))
+"""Those whose names stay as they are spelled; the others' become lower case (as CoreDNS)."""
+_SIZES: Final = {codes.A: 4, codes.AAAA: 16}
+_SOA_NUMBERS: Final = 20
+
+_pack = w.RECORD.pack
+_unpack = w.RECORD.unpack_from
+
+
+class Zone:
+    """The records of a zone; made by a `Builder`, never changed.
+
+    All names are in wire form, and in lower case where they are keys.
+    """
+
+    def __init__(self, origin: bytes, nodes: dict[bytes, Node], apex: Node, soa_owner: bytes) -> None:
+        self.origin = origin
+        self.labels = w.labels(origin)
+        """How many labels the origin has."""
+        self.nodes: dict[bytes, Node] = nodes
+        """The names that the zone itself answers for, those of delegations and what is below them left out. SOA and
+        NS of the apex are not among the origin's types."""
+        self.below: dict[bytes, Node] = {}
+        """The names of delegations, and what is below them or a DNAME."""
+        self.spelled: dict[bytes, bytes] = {}
+        """Owners of SRV records that are not written in lower case: they go out as they are written (as CoreDNS)."""
+        self.soa = tuple(_apex(soa_owner, apex, codes.SOA, signed) for signed in (False, True))
+        """The SOA record; its signatures behind it in the second one."""
+        self.ns = tuple(_apex(origin, apex, codes.NS, signed) for signed in (False, True))
+        """The NS records of the apex, likewise."""
+        self.serial = int.from_bytes(apex[codes.SOA][1][-_SOA_NUMBERS : 4 - _SOA_NUMBERS], "big")
+        self._inner = _inner_names(nodes)
+        self._denials = sorted((canonical(name), name) for name in nodes if NSEC in nodes[name])
+        self._hide_delegations()
+
+    def find(self, name: bytes) -> Node | None:
+        """What a name has, whether the zone answers for it or not."""
+        return self.nodes.get(name) or self.below.get(name)
+
+    def is_empty_non_terminal(self, name: bytes) -> bool:
+        """Whether a name has no records but names below it that do (RFC 4592 2.2.2)."""
+        return name in self._inner and name not in self.nodes and name not in self.below
+
+    def denial(self, name: bytes) -> bytes | None:
+        """The owner of the NSEC record that matches a name or covers it (RFC 4034 4); None in an unsigned zone."""
+        at = bisect_right(self._denials, (canonical(name), name)) - 1
+        return self._denials[at][1] if at >= 0 else None
+
+    def rrset(self, name: bytes, node: Node, rtype: int, *, do: bool, owner: bytes = b"") -> list[EncodedRecord]:
+        """The records of one type, none where there are none; with signatures if `do`; for any owner if one is given.
+
+        `name` is the key of the node.
+        """
+        found = node.get(rtype)
+        if found is None:
+            return []
+        if not owner and rtype == codes.SRV:
+            owner = self.spelled.get(name, b"")
+        records = decode(owner or name, found)
+        if do and (signatures := node.get(SIGNATURE | rtype)):
+            records += decode(owner or name, signatures)
+        return records
+
+    def records(self) -> Iterator[EncodedRecord]:
+        """All records of the zone: SOA and NS of the apex first, with their signatures, then the others."""
+        yield from self.soa[True]
+        yield from self.ns[True]
+        for nodes in (self.nodes, self.below):
+            for name, node in nodes.items():
+                for rtype, rrset in node.items():
+                    owner = self.spelled.get(name, name) if rtype == codes.SRV else name
+                    yield from decode(owner, rrset)
+
+    def __len__(self) -> int:
+        """How many names there are, the apex included if it has more than SOA and NS."""
+        return len(self.nodes) + len(self.below)
+
+    def _hide_delegations(self) -> None:
+        """Move what the zone does not answer for: names with NS records, and names below those and below a DNAME."""
+        cuts = {
+            name for name, node in self.nodes.items()
+            if (codes.NS in node or codes.DNAME in node) and w.in_zones(name, (self.origin,))
+        }  # fmt: skip
+        if not cuts:
+            return
+        for name, node in list(self.nodes.items()):
+            if codes.NS in node or any(upper in cuts for upper in _ancestors(name)):
+                self.below[name] = self.nodes.pop(name)
+
+
+class Builder:
+    """Takes records in any order, and makes a zone of them.
+
+    As CoreDNS, it does not mind names outside of the zone; a SOA counts whatever its owner, and the last one does.
+    """
+
+    def __init__(self, origin: bytes) -> None:
+        self._origin = origin
+        self._nodes: dict[bytes, Node] = {}
+        self._apex: Node = {}
+        self._soa_owner = origin
+        self._spelled: dict[bytes, bytes] = {}
+        self._more: dict[tuple[int, int], tuple[Node, list[bytes]]] = {}
+
+    def add(self, record: EncodedRecord) -> None:
+        """Take in a record, names in it uncompressed. Raises ValueError for one that cannot be served."""
+        owner, rtype, rclass, ttl, rdata = record
+        if rtype in _UNSUPPORTED:
+            raise ValueError("a zone that is signed with NSEC3 is not supported")
+        name = owner.lower()
+        if rtype in _SIZES or rtype in _NAMES:
+            rdata = _checked(rtype, rdata)
+        octets = OWNER + _pack(rtype, rclass, ttl, len(rdata)) + rdata
+        covered = rtype
+        if rtype == codes.RRSIG:
+            covered = _covered(rdata)
+            rtype = SIGNATURE | covered
+        if covered == codes.SOA or (covered == codes.NS and name == self._origin):
+            if rtype == codes.SOA:
+                self._apex.pop(codes.SOA, None)   # the last one counts
+                self._soa_owner = name
+            node = self._apex
+        else:
+            node = self._nodes.get(name) or self._nodes.setdefault(name, {})
+        if rtype == codes.SRV and owner != name:
+            self._spelled[name] = owner
+        if rtype not in node:
+            node[rtype] = 1, octets
+        else:
+            self._more.setdefault((id(node), rtype), (node, []))[1].append(octets)
+
+    def build(self) -> Zone:
+        """The zone. Raises ValueError where there is no SOA record; nothing may be added afterwards."""
+        if codes.SOA not in self._apex:
+            raise ValueError(f"no SOA record for {w.decode_name(self._origin)}")
+        for (_, rtype), (node, octets) in self._more.items():
+            count, first = node[rtype]
+            node[rtype] = count + len(octets), b"".join([first, *octets])
+        zone = Zone(self._origin, self._nodes, self._apex, self._soa_owner)
+        zone.spelled = self._spelled
+        return zone
+
+
+def decode(owner: bytes, rrset: RRset) -> list[EncodedRecord]:
+    """The records of an RRset, under a name."""
+    octets, at, records = rrset[1], 2, []
+    while at < len(octets):
+        rtype, rclass, ttl, length = _unpack(octets, at)
+        at += 10 + length
+        records.append(EncodedRecord(owner, rtype, rclass, ttl, octets[at - length : at]))
+        at += 2
+    return records
+
+
+def target(record: EncodedRecord) -> bytes:
+    """The name that the data of a record ends in or points to, as it is spelled; only for types that have one."""
+    before, _ = _NAMES[record.rtype]
+    return record.rdata[before : w.skip_name(record.rdata, before)]
+
+
+def _apex(owner: bytes, apex: Node, rtype: int, signed: bool) -> list[EncodedRecord]:
+    records = decode(owner, apex.get(rtype, (0, b"")))
+    return records + decode(owner, apex.get(SIGNATURE | rtype, (0, b""))) if signed else records
+
+
+def _ancestors(name: bytes) -> Iterable[bytes]:
+    suffixes = w.suffixes(name)
+    next(suffixes)
+    return suffixes
+
+
+def _inner_names(nodes: Iterable[bytes]) -> set[bytes]:
+    """All names that have others below them."""
+    inner: set[bytes] = set()
+    for name in nodes:
+        upper = parent(name)
+        while upper and upper not in inner:
+            inner.add(upper)
+            upper = parent(upper)
+    return inner
+
+
+def _checked(rtype: int, rdata: bytes) -> bytes:
+    """Data that has what it should have, its names in lower case. Raises ValueError."""
+    if rtype in _SIZES:
+        if len(rdata) != _SIZES[rtype]:
+            raise ValueError(f"{codes.type_name(rtype)} data of {len(rdata)} octets")
+        return rdata
+    before, names = _NAMES[rtype]
+    try:
+        at = before
+        for _ in range(names):
+            name, end = w.read_name(rdata, at)
+            if len(name) != end - at:
+                raise ValueError(f"{codes.type_name(rtype)} data with a compressed name")
+            at = end
+    except Malformed as error:
+        raise ValueError(f"{codes.type_name(rtype)} data: {error}") from None
+    rest = len(rdata) - at
+    if rest != (_SOA_NUMBERS if rtype == codes.SOA else 0) and rtype not in (64, 65):
+        raise ValueError(f"{codes.type_name(rtype)} data of a wrong length")
+    return rdata if rtype in _KEEP_CASE else rdata[:before] + rdata[before:at].lower() + rdata[at:]
+
+
+def _covered(rdata: bytes) -> int:
+    """The type that a signature is for. Raises ValueError for data that is no signature."""
+    if len(rdata) < 19:
+        raise ValueError(f"RRSIG data of {len(rdata)} octets")
+    return int.from_bytes(rdata[:2], "big")
