@@ -127,6 +127,8 @@ class Worker:
             gc.freeze()   # what is alive now stays; no collection has to look at it again
 
     async def _abandon(self) -> None:
+        close_all(sock for sockets in self._sockets.values() for sock in sockets)
+        self._sockets.clear()
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
             await self._server.abandon(prepared)

@@ -43,6 +43,9 @@ _STEADY: Final = 10.0
 _BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next attempt, for workers that die young: a crash at the start must not eat a core."""
 
+_PATIENCE: Final = 60.0
+"""Seconds for each step of a reload in a worker: ten times what large zones take, and an end to one that hangs."""
+
 Sets = dict["Bind", list[list[socket.socket]]]
 """The sockets of each address; the first worker has the first set of each, the second the second, as far as it goes."""
 
@@ -59,8 +62,19 @@ class _Process:
     channel: Channel | None = None
 
     async def ask(self, message: Message, sockets: Iterable[socket.socket] = ()) -> Message:
+        """Its reply. Raises what `Channel.ask` does."""
         assert self.channel is not None  # noqa: S101 - it is made before anybody asks
         return await self.channel.ask(message, list(sockets))
+
+    async def tell(self, message: Message, sockets: Iterable[socket.socket] = ()) -> None:
+        """Have it do something that takes no longer than _PATIENCE; one that hangs is killed, as if it had died."""
+        try:
+            await asyncio.wait_for(self.ask(message, sockets), _PATIENCE)
+        except TimeoutError:
+            log.error(f"worker {self.index} (pid {self.pid}) does not answer")
+            os.kill(self.pid, signal.SIGKILL)
+            await self.gone
+            raise ConnectionError("it hangs") from None
 
 
 class Workers:
@@ -168,11 +182,11 @@ class Workers:
         if not any(outcome is None for outcome in outcomes):
             errors = errors or [ConfigError("no worker lives long enough to serve")]
         if errors or self._stopping:
-            await asyncio.gather(*(worker.ask({"do": "abandon"}) for worker in old), return_exceptions=True)
+            await asyncio.gather(*(worker.tell({"do": "abandon"}) for worker in old), return_exceptions=True)
             await asyncio.gather(*(self._dismiss(worker) for worker in new))
             raise errors[0] if errors else ConfigError("the server is about to end")
         self._workers.update((worker.index, worker) for worker in new)
-        await asyncio.gather(*(worker.ask({"do": "commit"}) for worker in (*old, *new)), return_exceptions=True)
+        await asyncio.gather(*(worker.tell({"do": "commit"}) for worker in (*old, *new)), return_exceptions=True)
         for worker in new:
             if worker.gone.done():
                 self._replace(worker)
@@ -183,9 +197,9 @@ class Workers:
         try:
             for bind, sockets in places.items():
                 if not self._has(worker, bind):
-                    await worker.ask({"do": "take", "place": [bind.scheme, bind.host, bind.port]}, sockets)
+                    await worker.tell({"do": "take", "place": [bind.scheme, bind.host, bind.port]}, sockets)
             listed = [[bind.scheme, bind.host, bind.port] for bind in places]
-            await worker.ask({"do": "prepare", "digest": configuration.digest, "places": listed})
+            await worker.tell({"do": "prepare", "digest": configuration.digest, "places": listed})
         except Refused as error:
             raise ConfigError(str(error)) from error
 
@@ -254,7 +268,7 @@ class Workers:
             try:
                 await self._prepare(worker, configuration, self._sets)
                 self._workers[index] = worker
-                await worker.ask({"do": "commit"})
+                await worker.tell({"do": "commit"})
             except (ConfigError, ConnectionError) as error:
                 log.error(f"worker {index} cannot serve: {error}")
                 if not worker.gone.done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
@@ -254,6 +255,27 @@ def test_lines_about_the_end_are_written_once_and_health_is_told_to_the_last(
     running.until("lameduck")
     assert fetch(watched, "/health") == (200, "OK")
     assert running.end() == (0, [], [])
+
+
+def test_a_worker_that_hangs_does_not_hold_up_a_reload(
+    workers: Run, command: Start, free_port: FreePort, tmp_path: Path
+) -> None:
+    assert callable(workers)   # has made the plugin
+    port = free_port()
+    (tmp_path / "Corefile").write_text(block(port, 2))
+    impatient = "from corepy import workers, __main__; workers._PATIENCE = 1; __main__.main()"
+    running = command(sys.executable, "-c", impatient)
+    running.until("linux/")
+    pids = answerers(port)
+    victim = pids.pop()
+    os.kill(victim, signal.SIGSTOP)
+    lines = reload(running, tmp_path, block(port, 2, "errors", "pid"))
+    assert f"(pid {victim}) does not answer" in " ".join(lines)
+    assert lines[-1] == "[INFO] Reloading complete"
+    after = answerers(port)
+    assert len(after) == 2
+    assert pids < after
+    assert victim not in after
 
 
 def test_workers_do_not_hear_signals(workers: Run, free_port: FreePort) -> None:
