@@ -45,17 +45,15 @@ class Log:
     """Whether lines are JSON; chosen once for the process."""
     shared: ClassVar[bool] = False
     """Whether other processes write to the same standard output: lines must not be mixed with theirs."""
-    muted: ClassVar[bool] = False
-    """Whether lines are dropped, because another process says the same."""
     _waiting: ClassVar[list[str]] = []
 
+    silent = False
+    """Whether lines are dropped, of one Log or of all, because another process says the same."""
     debugging = False
     """Whether debug lines are written; one for the process, as with CoreDNS."""
 
     def __init__(self, prefix: str = "", plugin: str = "") -> None:
         self.prefix = prefix
-        self.silent = False
-        """As `muted`, for lines under this prefix alone."""
         self.plugin = plugin or prefix.removeprefix("plugin/").removesuffix(": ")
 
     def debug(self, text: str) -> None:
@@ -81,7 +79,7 @@ class Log:
             self._write("ERROR", line)
 
     def _write(self, level: str, text: str, fields: Fields | None = None) -> None:
-        if Log.muted or self.silent:
+        if self.silent:
             return
         if Log.structured:
             line = json_line(level, self.plugin, text, fields)

@@ -163,11 +163,11 @@ class Server:
 
     async def _leave(self, plugins: Iterable[Plugin]) -> None:
         """Tell plugins that the end is near and give them the time they want, all at once."""
-        Log.muted = not self._speaks
+        Log.silent = not self._speaks
         try:
             leaving = [plugin.leave() for plugin in plugins]
         finally:
-            Log.muted = False
+            Log.silent = False
         for outcome in await asyncio.gather(*filter(None, leaving), return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error(f"{outcome!r} before the end")

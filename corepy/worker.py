@@ -97,7 +97,7 @@ class Worker:
         if self._inherited is not None:
             inherited, self._inherited = self._inherited, None
             return inherited
-        Log.muted = True   # the supervisor has said what there is to say
+        Log.silent = True   # the supervisor has said what there is to say
         try:
             parsed = self._source.parse()
             if parsed.digest != digest:
@@ -106,7 +106,7 @@ class Worker:
         except NotFound as error:
             raise ConfigError(str(error)) from error
         finally:
-            Log.muted = False
+            Log.silent = False
 
     @contextmanager
     def _quietly(self, configuration: Configuration) -> Iterator[None]:
@@ -117,7 +117,7 @@ class Worker:
             yield
         finally:
             for plugin in configuration.plugins:
-                plugin.log.silent = False
+                vars(plugin.log).pop("silent", None)
 
     async def _commit(self) -> None:
         prepared, self._prepared = self._prepared, None

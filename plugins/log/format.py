@@ -13,7 +13,7 @@ from corepy.address import Address
 from corepy.classify import extended_rcode
 from corepy.errors import Malformed
 from corepy.finish import finish
-from corepy.plugin import Log, Query, Reply
+from corepy.plugin import Query, Reply
 
 Field: TypeAlias = Callable[[Query, Reply, float], object]
 """What stands for a placeholder: of a query, its reply and the seconds between them."""
@@ -78,10 +78,8 @@ def _common(query: Query, reply: Reply, seconds: float) -> str:
     )
 
 
-def structured(query: Query, reply: Reply, seconds: float) -> dict[str, object] | None:
-    """The same as values, for lines that are JSON; None where they are not."""
-    if not Log.structured:
-        return None
+def structured(query: Query, reply: Reply, seconds: float) -> dict[str, object]:
+    """The same as values, for lines that are JSON."""
     return {
         "client_ip": query.client.host,
         "client_port": query.client.port,

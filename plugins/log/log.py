@@ -91,7 +91,8 @@ class QueryLog(Plugin):
             query.metadata.update({"log/type": found.value, "log/class": classify(found).value})
         if rule.classes is None or classify(typify(reply.wire, do=query.do)) in rule.classes:
             seconds = self.clock.now() - started if rule.format.timed or Log.structured else 0.0
-            self.out.info(rule.format.line(query, reply, seconds), structured(query, reply, seconds))
+            fields = structured(query, reply, seconds) if Log.structured else None
+            self.out.info(rule.format.line(query, reply, seconds), fields)
         return reply
 
     def _fail(self, query: Query, rule: Rule, started: float, error: Exception) -> Exception:
