@@ -56,8 +56,8 @@ class Plugin:
     """`await self.resolve(name, qtype, query)`: the server's own answer to another question, such as the target of a
     CNAME, asked on behalf of the query; `name` in wire form. Raises Failure, at once, where questions go in circles."""
     note: Callable[[Query, str], None] | None = None
-    """`if self.note is not None: self.note(query, "blocked by rule 2")`: words for who has a query explained, where what
-    is done does not tell why. None while the server serves."""
+    """`if self.note is not None: self.note(query, "blocked by rule 2")`: words for who has a query explained, where
+    what is done does not tell why. None while the server serves."""
 
     serve: ClassVar[Callable[..., Outcome] | None] = None
     """`def serve(self, query: Query) -> Outcome`; without it the plugin is not in the chain."""

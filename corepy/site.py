@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepy import order, registry
 from corepy import wire as w
-from corepy.chain import fold
+from corepy.chain import Wrap, fold
 from corepy.clock import SYSTEM, Clock
 from corepy.directive import Directive, unknown_directive
 from corepy.errors import ConfigError, ConfigErrors, Position
@@ -192,12 +192,19 @@ def _preferred(zone: str) -> bool:
     return re.fullmatch(r"([a-z]([a-z0-9-]*[a-z0-9])?\.)+", zone) is not None
 
 
-def build(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) -> Configuration:
-    """The configuration of a Corefile; opens nothing. Raises ConfigErrors with all that is wrong."""
+def build(
+    corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM, wrap: Wrap | None = None
+) -> Configuration:
+    """The configuration of a Corefile; opens nothing. Raises ConfigErrors with all that is wrong.
+
+    `wrap` goes around every plugin of every chain, for who wants to see what they do.
+    """
     errors: list[ConfigError] = []
     sites: list[Site] = []
     for block in corefile.blocks:
         _site(block, default_port, clock, errors, sites)
+    for site in sites:
+        site.chain = fold(site.plugins, site.follow, wrap)
     groups = _group(sites, errors)
     if errors:
         raise ConfigErrors(_in_order(errors, corefile.files))
@@ -242,7 +249,6 @@ def _site(
             site.plugins += _plugins(name, by_name[name], site, clock)
         except ConfigError as error:
             errors.append(error.locate(by_name[name][0].at, name))
-    site.chain = fold(site.plugins, site.follow)
 
 
 def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -> list[Plugin]:

@@ -13,12 +13,13 @@ sockets are bounded over all upstreams together; time comes from a Clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from corepy.upstream.ask import ask, look_up, look_up_by_system
+from corepy.upstream.ask import ask, look_up
+from corepy.upstream.ask import look_up_by_system as look_up_for_real
 from corepy.upstream.base import RESOLUTION, Ask, Connect, Options, Target, Upstream, Waiter
 from corepy.upstream.dice import draw
 from corepy.upstream.health import Check, Watched
@@ -28,6 +29,7 @@ from corepy.upstream.targets import Host, read_targets
 from corepy.upstream.tls import client_context
 
 if TYPE_CHECKING:
+    from corepy.address import Address
     from corepy.clock import Clock
 
 
@@ -36,7 +38,8 @@ def missing(kind: str) -> str:
     return "https" if kind == "https" and find_spec("h2") is None else ""
 
 
-def _by_kind(target: Target, options: Options, clock: Clock) -> Upstream:
+def connect_by_kind(target: Target, options: Options, clock: Clock) -> Upstream:
+    """The upstream at `target`, a true one, whatever stands in its place."""
     if target.kind == "https":
         from corepy.upstream.https import HttpsUpstream  # noqa: PLC0415 - what it needs is an extra
 
@@ -44,25 +47,38 @@ def _by_kind(target: Target, options: Options, clock: Clock) -> Upstream:
     return PlainUpstream(target, options, clock)
 
 
-_connect: list[Connect] = [_by_kind]
+LookUp = Callable[[str], Awaitable[list["Address"]]]
+"""What finds the addresses of a host, port 0. Raises Failure."""
+
+_ways: list[tuple[Connect, LookUp]] = [(connect_by_kind, look_up_for_real)]
 
 
 def connect(target: Target, options: Options, clock: Clock) -> Upstream:
     """The upstream at `target`; no packet is sent before it is asked. A test may have put fakes in its place."""
-    return _connect[-1](target, options, clock)
+    return _ways[-1][0](target, options, clock)
+
+
+async def look_up_by_system(name: str) -> list[Address]:
+    """The addresses of a host, port 0, as this machine knows them. Raises Failure."""
+    return await _ways[-1][1](name)
 
 
 @contextmanager
-def replaced(fake: Connect) -> Iterator[None]:
-    """Within this context every upstream of every Corefile is what `fake` makes, and no packet leaves for one."""
-    _connect.append(fake)
+def replaced(fake: Connect, names: LookUp | None = None) -> Iterator[None]:
+    """Within this context every upstream of every Corefile is what `fake` makes, and no packet leaves for one.
+
+    With `names`, the system is not asked for addresses of upstreams either.
+    """
+    ways = fake, names or _ways[-1][1]
+    _ways.append(ways)
     try:
         yield
     finally:
-        _connect.remove(fake)
+        _ways.remove(ways)
 
 
 __all__ = [
     "RESOLUTION", "Ask", "Check", "Connect", "Host", "Options", "Target", "Upstream", "Waiter", "Watched", "ask",
-    "client_context", "connect", "draw", "look_up", "look_up_by_system", "match", "missing", "read_targets", "replaced",
+    "client_context", "connect", "connect_by_kind", "draw", "look_up", "look_up_by_system", "match", "missing",
+    "read_targets", "replaced",
 ]  # fmt: skip
