@@ -12,11 +12,12 @@ from corepy.zone.authority import Authority
 from corepy.zone.errors import Unchanged, ZoneError
 from corepy.zone.file import load
 from corepy.zone.lookup import Answer, Result, lookup
+from corepy.zone.names import closest
 from corepy.zone.source import Announcer, ZoneSource, announce
 from corepy.zone.store import Builder, Zone
 from corepy.zone.zonefile import ZoneFile
 
 __all__ = [
     "Announcer", "Answer", "Authority", "Builder", "Result", "Unchanged", "Zone", "ZoneError", "ZoneFile",
-    "ZoneSource", "announce", "load", "lookup",
+    "ZoneSource", "announce", "closest", "load", "lookup",
 ]  # fmt: skip

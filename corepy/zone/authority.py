@@ -26,7 +26,7 @@ _REMEMBERED: Final = 10_000
 """Replies of a zone that are kept encoded: at some 300 octets each a few megabytes, and ten times as fast."""
 _MAY_FALL: Final = (Result.NAME_ERROR, Result.SUCCESS)
 """Without an answer: names that do not exist, and those that only have others below them (as CoreDNS)."""
-_YXDOMAIN: Final = 6
+_YXDOMAIN: Final = codes.RCODES["YXDOMAIN"]
 
 _RCODES: Final = {
     Result.SUCCESS: codes.NOERROR, Result.NO_DATA: codes.NOERROR, Result.DELEGATION: codes.NOERROR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from corepy import wire as w
@@ -25,6 +26,16 @@ def from_top(name: bytes, labels: int) -> list[bytes]:
     found = list(w.suffixes(name))
     found.reverse()
     return found[labels + 1 :]
+
+
+def closest(key: bytes, zones: Container[bytes]) -> bytes | None:
+    """The longest of the zones that a name is in, all as keys; None where it is in none."""
+    at = 0
+    while (zone := key[at:]) not in zones:
+        if not key[at]:
+            return None
+        at += key[at] + 1
+    return zone
 
 
 def canonical(name: bytes) -> bytes:

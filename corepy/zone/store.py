@@ -25,7 +25,7 @@ SIGNATURE: Final = 0x10000
 """Not of a type's sixteen bits: what is under it covers the type in the lower ones."""
 OWNER: Final = b"\xc0\x0c"
 """A pointer to the name in the question."""
-NSEC: Final = 47
+NSEC: Final = codes.TYPES["NSEC"]
 _UNSUPPORTED: Final = frozenset((50, 51))
 """NSEC3 and NSEC3PARAM: a zone that is denied with hashes is not served (as CoreDNS)."""
 _NAMES: Final[Mapping[int, tuple[int, int]]] = {
@@ -37,6 +37,7 @@ _KEEP_CASE: Final = frozenset((codes.PTR, codes.SRV, codes.DNAME))
 """Those whose names stay as they are spelled; the others' become lower case (as CoreDNS)."""
 _SIZES: Final = {codes.A: 4, codes.AAAA: 16}
 _SOA_NUMBERS: Final = 20
+"""Octets of the five numbers behind the names of a SOA record (RFC 1035 3.3.13)."""
 
 _pack = w.RECORD.pack
 _unpack = w.RECORD.unpack_from

@@ -13,7 +13,7 @@ from corepy.errors import Position
 from corepy.fallthrough import Fallthrough
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
 from corepy.words import shown
-from corepy.zone import Authority, Zone, ZoneError, ZoneFile, announce
+from corepy.zone import Authority, Zone, ZoneError, ZoneFile, announce, closest
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -137,13 +137,10 @@ class File(Plugin):
 
     def serve(self, query: Query) -> Outcome:
         """Answer for the zones; let go of other names, and of those that fall through."""
-        serving, key = self._serving, query.key
-        at = 0
-        while (origin := key[at:]) not in serving:
-            if not key[at]:
-                return self.next(query)
-            at += key[at] + 1
-        authority = serving[origin]
+        origin = closest(query.key, self._serving)
+        if origin is None:
+            return self.next(query)
+        authority = self._serving[origin]
         if authority is None or query.qtype in _TRANSFERS or query.flags & w.OPCODE:
             return self._refuse(query, origin)
         return authority.answer(query) or self.next(query)
