@@ -13,7 +13,6 @@ from corepy.errors import Failure
 from corepy.plugin import Plugin, Serve
 from corepy.query import Outcome, Query, Reply
 
-
 Wrap = Callable[[Plugin, Serve], Serve]
 """What goes around each plugin of a chain that is watched: it gets the plugin's `serve`, and what it returns is called
 in its place."""
