@@ -85,23 +85,26 @@ class Message:
     def _walk(self, wire: bytes, at: int) -> bool:
         """Find the TTLs; whether the answer is plain to see: of the type and class, by the name, without aliases."""
         pieces: list[bytes] = []
-        begun, asked = at, wire[at - 4 : at]
+        begun, asked = at, _ASKED + wire[at - 4 : at]
         least, most = NO_TTL, 0
         found = aliased = False
         _, _, _, answer, authority, additional = _header(wire)
         try:
             for number in range(answer + authority + additional):
-                by_name = wire.startswith(_ASKED, at)
-                at = at + 2 if by_name else w.skip_name(wire, at)
+                plain = wire.startswith(asked, at)   # by the name, of the type and class
+                at = at + 2 if plain or wire.startswith(_ASKED, at) else w.skip_name(wire, at)
                 rtype, _, ttl, length = _record(wire, at)
                 pieces.append(wire[begun : at + 4])
                 begun = at + 8
-                least, most = min(least, ttl), max(most, ttl)
-                if number < answer:
-                    found = found or (by_name and wire.startswith(asked, at))
-                    aliased = aliased or rtype == codes.CNAME
                 at += 10 + length
-                if rtype == codes.SOA and answer <= number < answer + authority:
+                if ttl < least:  # noqa: PLR1730 - a call would cost as much as the rest of this loop
+                    least = ttl
+                if ttl > most:  # noqa: PLR1730 - likewise
+                    most = ttl
+                if number < answer:
+                    found = found or plain
+                    aliased = aliased or rtype == codes.CNAME
+                elif rtype == codes.SOA and number < answer + authority:
                     self.soa = int.from_bytes(wire[at - 4 : at], "big")
         except struct.error:
             raise Malformed("record cut short", codes.FORMERR) from None
