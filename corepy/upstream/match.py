@@ -5,6 +5,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from corepy import wire as w
+from corepy.errors import Malformed
+
 _COUNTS: Final = Struct("!3H").unpack_from
 
 
@@ -50,3 +53,22 @@ def records_end(wire: bytes, at: int) -> int:
     except IndexError:
         return 0
     return at if at <= len(wire) else 0
+
+
+def is_whole(wire: bytes) -> bool:
+    """Whether a message can be read from its header to its last record, whatever it is about.
+
+    One that ends with its header is whole, whatever that counts (as CoreDNS has it). Any bytes may be given.
+    """
+    if len(wire) <= w.HEADER.size:
+        return len(wire) == w.HEADER.size
+    try:
+        return bool(records_end(wire, w.question_end(wire)))
+    except Malformed:
+        return False
+
+
+def rcode_of(reply: bytes) -> int:
+    """The rcode of a whole message, extended where there is EDNS (RFC 6891 6.1.3)."""
+    opt = w.find_opt(reply)
+    return reply[3] & 0xF | (opt.ttl >> 24 << 4 if opt else 0)

@@ -11,6 +11,7 @@ from corepy.deferred import settle
 from corepy.metrics import Counter, Family, Histogram
 from corepy.plugin import Deferred, Failure, Query, Reply
 from corepy.upstream import Watched, match
+from corepy.upstream.match import rcode_of
 
 if TYPE_CHECKING:
     from corepy.plugins.forward.forward import Forward
@@ -100,7 +101,7 @@ class Asked(Deferred):
         forward = self._forward
         if Family.watched:
             took = forward.now() - (self.due - forward.read_timeout)
-            DURATION.add(took, forward.name, self._upstream.name, codes.rcode_name(_rcode(reply)))
+            DURATION.add(took, forward.name, self._upstream.name, codes.rcode_name(rcode_of(reply)))
         if forward.looks_at_replies and self._looked_at(reply):
             return True
         self.finish(Reply(self.query.wire[:2] + reply[2:]))
@@ -138,7 +139,7 @@ class Asked(Deferred):
             self.due = forward.now() + forward.read_timeout
             self._upstream.over_tcp(self.query.wire, self)
             return True
-        rcode = _rcode(reply)
+        rcode = rcode_of(reply)
         if rcode in forward.failover:
             self._failovers += 1
             if self._failovers < len(self._order) and not self._late():
@@ -177,9 +178,3 @@ def _for(query: Query, reply: Reply) -> Reply:
     """The reply to an equal query, under that one's id and spelling."""
     wire = reply.wire
     return Reply(query.wire[:2] + wire[2:12] + query.question + wire[query.qend :]) if wire else reply
-
-
-def _rcode(reply: bytes) -> int:
-    """The rcode, extended where there is EDNS (RFC 6891 6.1.3)."""
-    opt = w.find_opt(reply)
-    return reply[3] & 0xF | (opt.ttl >> 24 << 4 if opt else 0)

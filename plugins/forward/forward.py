@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
-from corepy import wire as w
 from corepy.metrics import Counter
 from corepy.plugin import Address, ConfigError, Failure, Outcome, Plugin, Query
+from corepy.plugins.forward import lint
 from corepy.plugins.forward.asked import Asked
-from corepy.plugins.forward.policy import random
 from corepy.plugins.forward.setup import Sources, read
 from corepy.upstream import Check, Host, Options, Target, Watched, connect, draw, look_up, look_up_by_system
+from corepy.upstream.lines import falls_under
+from corepy.upstream.policy import random
 
 if TYPE_CHECKING:
     from corepy.errors import Position
@@ -103,6 +104,14 @@ class Forward(Plugin):
         if self.sources is not None:
             self.to, self.options = self.sources.read(self.options, site.path)
 
+    def ends(self) -> Sequence[bytes]:
+        """The zone, unless some of its names or replies are for others."""
+        return () if self.excepted or self.next_rcodes or self.next_on_nodata else (self.zone,)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:
+        """Look at who may ask, and who is asked."""
+        return lint.check(self.zone, self.to, lines[0], site)
+
     def start(self) -> Awaitable[None] | None:
         """Get hold of the upstreams; none is asked yet, but names are looked up.
 
@@ -163,7 +172,7 @@ class Forward(Plugin):
 
     def serve(self, query: Query) -> Outcome:
         """Ask the upstreams, if the name falls under this line."""
-        if not self._everything and not self._falls_under(query.key):
+        if not self._everything and not falls_under(query.key, self.zone, self.excepted):
             return self.next(query)
         stream = self.force_tcp or (query.endpoint.transport != "udp" and self._on_stream(query))
         if self.concurrent >= self._limit:
@@ -179,12 +188,6 @@ class Forward(Plugin):
             self._asked[key] = asked
         asked.ask_next()
         return asked
-
-    def _falls_under(self, key: bytes) -> bool:
-        """Whether a name is forwarded; the name of the zone itself is, whatever is excepted."""
-        if key == self.zone:
-            return True
-        return w.is_subdomain(key, self.zone) and not any(w.is_subdomain(key, zone) for zone in self.excepted)
 
     def _on_stream(self, query: Query) -> bool:
         return query.endpoint.proto == "tcp" and not self.prefer_udp

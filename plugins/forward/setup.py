@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corepy import codes
 from corepy import wire as w
-from corepy.plugin import Address, Directive, Log
-from corepy.plugins.forward import policy
-from corepy.upstream import RESOLUTION, Check, Host, Options, Target, client_context, missing, read_targets
+from corepy.plugin import Address, Directive
+from corepy.upstream import RESOLUTION, Check, Host, Options, Target, missing, policy, read_targets
+from corepy.upstream.lines import read_context, read_files, read_zone
 
 if TYPE_CHECKING:
-    import ssl
-
     from corepy.directive import Word
 
 MAX_TO: Final = 15
@@ -57,15 +55,16 @@ class Sources:
         """The upstreams, and the options with what TLS needs; `below` finds a file. Raises ConfigError."""
         to = _upstreams(self.directive, self.words, self.settings, below)
         kinds = {one.kind for one in to}
-        tls = _context(self.settings, below) if self.settings.tls or "tls" in kinds else None
-        https = _context(self.settings, below, "h2") if "https" in kinds else None
+        option, files = self.settings.tls, self.settings.files
+        tls = read_context(option, files, below) if option or "tls" in kinds else None
+        https = read_context(option, files, below, "h2") if "https" in kinds else None
         return to, replace(options, tls=tls, https=https)
 
 
 def read(directive: Directive) -> dict[str, Any]:
     """The fields of a Forward, but for what `Sources` reads. Raises ConfigError."""
     settings = _Settings()
-    zone = _zone(directive)
+    zone = read_zone(directive)
     words = directive.words("an upstream", at_least=1)
     for option in directive.options(*_OPTIONS):
         _OPTIONS[option.name](option, settings)
@@ -80,16 +79,6 @@ def read(directive: Directive) -> dict[str, Any]:
     check = Check(**settings.check, over_tcp=over_tcp)
     fields = {**settings.fields, "zone": zone, "options": options, "health": check, "at": directive.at}
     return {**fields, "sources": Sources(directive, words, settings)}
-
-
-def _zone(directive: Directive) -> bytes:
-    """FROM: one zone, the first one where a network stands for several."""
-    word = directive.word("a zone, then upstreams")
-    zones = directive.as_zones([word])
-    if len(zones) > 1:
-        name = w.decode_name(zones[0])
-        Log("plugin/forward: ").warning(f"'{word}' stands for {len(zones)} zones, of which only {name} is forwarded")
-    return zones[0]
 
 
 def _upstreams(
@@ -124,16 +113,6 @@ def _named(directive: Directive, word: Word, target: Target | Host, server_name:
     if target.kind == "tls" and target.server_name:
         raise directive.error(f"'{word}' has a server name, and tls_servername says '{server_name}'", word, "one name")
     return target._replace(server_name=server_name)
-
-
-def _context(settings: _Settings, below: Callable[[str], Path], *alpn: str) -> ssl.SSLContext:
-    """How certificates are checked, and which one we show, for upstreams that speak this protocol over TLS."""
-    if settings.tls is None or not settings.files:
-        return client_context((), alpn)
-    try:
-        return client_context([below(name) for name in settings.files], alpn)
-    except ValueError as error:
-        raise settings.tls.error(f"tls: {error}", settings.files[0], "CA, CERT KEY or CERT KEY CA") from None
 
 
 # --- options, each a function that reads one line ---
@@ -226,10 +205,7 @@ def _resolver(option: Directive, settings: _Settings) -> None:
 
 
 def _tls(option: Directive, settings: _Settings) -> None:
-    files = option.words()
-    if len(files) > 3:
-        raise option.error(f"unexpected argument '{files[3]}'", files[3], "at most CERT KEY CA")
-    settings.tls, settings.files = option, tuple(files)
+    settings.tls, settings.files = option, read_files(option)
 
 
 def _tls_servername(option: Directive, settings: _Settings) -> None:

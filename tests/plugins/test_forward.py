@@ -19,12 +19,12 @@ from corepy.corefile import directives
 from corepy.deferred import Deferred
 from corepy.errors import ConfigError, Failure
 from corepy.plugins.forward import Forward
-from corepy.plugins.forward.policy import RoundRobin, random, sequential
 from corepy.query import Outcome, Query, Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, FakeUpstream, FakeUpstreams, Running, make_query, message
 from corepy.testing.upstream import Asked
 from corepy.upstream import Check, Host, Options, Target
+from corepy.upstream.policy import RoundRobin, random, sequential
 
 Serve = Callable[[str], Running]
 ONE, TWO, THREE = (Target(Address.of(f"192.0.2.{last}", 53)) for last in (1, 2, 3))

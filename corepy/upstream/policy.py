@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from corepy.upstream import draw
+from corepy.upstream.dice import draw
 
 T = TypeVar("T")
 
