@@ -17,12 +17,14 @@ PATIENCE: Final = 20.0
 
 
 class Client:
-    """One socket to a server, `transport` "udp" or "tcp"; close it, or use it in a `with`.
+    """One socket to a server, `transport` "udp" or "tcp", from the address `source`; close it, or use it in a `with`.
 
     Raises TimeoutError where nothing comes, and EOFError where a TCP connection has ended.
     """
 
-    def __init__(self, host: str, port: int, transport: str = "udp", *, timeout: float = PATIENCE) -> None:
+    def __init__(
+        self, host: str, port: int, transport: str = "udp", *, timeout: float = PATIENCE, source: str = ""
+    ) -> None:
         self._stream = transport == "tcp"
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM if self._stream else socket.SOCK_DGRAM)
@@ -30,6 +32,8 @@ class Client:
         self._framer = Framer()
         self._messages: list[bytes] = []
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect((host, port))
         except OSError:
             self.socket.close()

@@ -12,6 +12,7 @@ from corepy import corefile, registry, site
 from corepy.clock import SYSTEM, Clock
 from corepy.query import Reply
 from corepy.server import Server
+from corepy.site import Configuration
 from corepy.testing.client import PATIENCE, Client
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ class Running:
     """
 
     def __init__(self, text: str, *, clock: Clock = SYSTEM) -> None:
-        self._clock = clock
+        self.clock = clock
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="corepy", daemon=True)
         self._thread.start()
@@ -38,9 +39,12 @@ class Running:
 
     def load(self, text: str) -> None:
         """Serve another Corefile in place of this one, as SIGUSR1 does; a bad one raises and changes nothing."""
+        self.wait(self.server.start(self.build(text)))
+
+    def build(self, text: str) -> Configuration:
+        """What a Corefile asks for; nothing is opened."""
         parsed = corefile.load(text, "Corefile", known=registry.known())
-        configuration = site.build(parsed, default_port=0, clock=self._clock)
-        self.wait(self.server.start(configuration))
+        return site.build(parsed, default_port=0, clock=self.clock)
 
     @property
     def port(self) -> int:
