@@ -8,7 +8,7 @@ makes the other when asked. This module is one of the few that know `dnslib`, an
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from corepy import codes
@@ -257,7 +257,7 @@ class Reply:
     nothing is sent. `plain` tells that it has no OPT record, so that nobody has to look for one.
     """
 
-    __slots__ = ("_record", "plain", "wire")
+    __slots__ = ("_record", "more", "plain", "wire")
 
     wire: bytes
     """The message; id and question are those of the query. Empty for silence."""
@@ -267,6 +267,9 @@ class Reply:
     def __init__(self, wire: bytes, plain: bool = False) -> None:
         self.wire = wire
         self.plain = plain
+        self.more: Iterable[bytes] = ()
+        """The messages behind this one, where a reply has several, as zone transfers do (RFC 5936 2.2): sent as they
+        are, one by one as the client reads them, and on streams of messages alone."""
         self._record: Any = None
 
     def __await__(self) -> Generator[Any, None, Reply]:
@@ -355,15 +358,20 @@ class Reply:
         """
         found = None if self.plain else w.find_opt(self.wire)
         if found is None:
-            return Reply(w.with_additional(self.wire, w.opt_record(0, options=w.option(code, data))))
-        options = self.wire[found.data : found.end] + w.option(code, data)
-        record = w.opt_record(found.rclass, found.ttl >> 24, found.ttl & 0xFFFF, options)
-        return Reply(self.wire[: found.start] + record + self.wire[found.end :])
+            wire = w.with_additional(self.wire, w.opt_record(0, options=w.option(code, data)))
+        else:
+            options = self.wire[found.data : found.end] + w.option(code, data)
+            record = w.opt_record(found.rclass, found.ttl >> 24, found.ttl & 0xFFFF, options)
+            wire = self.wire[: found.start] + record + self.wire[found.end :]
+        copy = Reply(wire)
+        copy.more = self.more
+        return copy
 
     def edit(self) -> Reply:
         """A copy whose `record` may be changed until the copy is handed on."""
         copy = Reply.__new__(Reply)
         copy.plain = False
+        copy.more = self.more
         copy._record = _parse(self.wire)  # noqa: SLF001 - a copy of our own class
         return copy
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
 from corepy.address import Address
@@ -94,6 +95,7 @@ class Connection(asyncio.BufferedProtocol):
         self._held = False       # reading is paused
         self._clogged = False    # the client does not read
         self._outbox: list[bytes] = []
+        self._rests: list[Iterator[bytes]] = []   # of replies with more messages, until the client reads again
 
     # --- asyncio.BufferedProtocol ---
 
@@ -151,6 +153,9 @@ class Connection(asyncio.BufferedProtocol):
         self._clogged = False
         self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
         self._hold_or_go_on()
+        rests, self._rests = self._rests, []
+        for rest in rests:
+            self._go_on(rest)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is gone; replies that still come have nowhere to go."""
@@ -189,19 +194,47 @@ class Connection(asyncio.BufferedProtocol):
 
     def _late(self, query: Query, reply: Reply) -> Reply:
         """A reply that took its time."""
-        self.pending -= 1
-        if not self.transport.is_closing():
-            self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
+        if self.transport.is_closing():
+            self.pending -= 1
+        else:
             self._put(query, reply)
             self._flush()
-            self._hold_or_go_on()
-            if self._finished and not self.pending:
-                self.transport.close()
+            self._done()
         return reply
+
+    def _done(self) -> None:
+        """One reply more is complete."""
+        self.pending -= 1
+        self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
+        self._hold_or_go_on()
+        if self._finished and not self.pending:
+            self.transport.close()
 
     def _put(self, query: Query, reply: Reply) -> None:
         if wire := self.slot.listener.seal(query, reply):
             self._outbox.append(wire)
+            if reply.more:
+                self.pending += 1
+                asyncio.get_running_loop().call_soon(self._go_on, iter(reply.more))
+
+    def _go_on(self, rest: Iterator[bytes]) -> None:
+        """Send the next message of a reply that has several: one in a round of the loop, so that others have theirs."""
+        if self.transport.is_closing():
+            return
+        if self._clogged:
+            self._rests.append(rest)
+            return
+        try:
+            message = next(rest, b"")
+        except BaseException:
+            self.transport.abort()   # the client must not take what it has for all
+            raise
+        if not message:
+            self._done()
+            return
+        self.transport.write(frame(message))
+        self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
+        asyncio.get_running_loop().call_soon(self._go_on, rest)
 
     def _flush(self) -> None:
         if self._outbox:

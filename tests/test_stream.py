@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -413,3 +414,84 @@ def test_listen_takes_addresses_of_both_families_and_no_names() -> None:
             socket.create_connection((HOSTS.get(host, host), sock.getsockname()[1])).close()
     with pytest.raises(OSError):  # noqa: PT011 - the resolver's words
         listen("example.org", 0)
+
+
+# --- replies of several messages ---
+
+
+class Transfers(Dialogue):
+    """Every reply has three more messages, the last of which is never made for the name `broken.`."""
+
+    def serve(self, query: Query) -> Outcome:
+        reply = Reply.refused(query)
+        reply.more = self.rest(query)
+        return reply
+
+    def rest(self, query: Query) -> Iterator[bytes]:
+        for number in range(3):
+            if number == 2 and query.name == "broken.":
+                raise ValueError("no more")
+            yield Reply.failed(query, number).wire
+
+
+def run(dialogue: Callable[[], object]) -> list[BaseException | None]:
+    """Have a dialogue in an event loop, which has its turn whenever something is to be heard; the loop's complaints."""
+    complaints: list[BaseException | None] = []
+
+    async def have() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["exception"]))
+        dialogue()
+        for _ in range(8):
+            await asyncio.sleep(0)
+
+    asyncio.run(have())
+    return complaints
+
+
+def test_more_messages_of_a_reply_are_sent_one_by_one() -> None:
+    talk = Transfers()
+    assert run(lambda: talk.say(frame(message("a.")) + frame(message("b.")))) == []
+    assert talk.hear() == ["a.", "b."] * 3
+    assert (talk.connection.pending, talk.transport.end) == (0, "")
+
+
+def test_more_messages_wait_until_the_client_reads() -> None:
+    talk = Transfers()
+
+    def ask() -> None:
+        assert talk.ask("a.") == ["a."]
+        talk.connection.pause_writing()
+
+    run(ask)
+    assert (talk.hear(), talk.connection.pending) == ([], 1)
+    run(talk.connection.resume_writing)
+    assert (talk.hear(), talk.connection.pending) == (["a."] * 3, 0)
+
+
+def test_a_client_that_has_said_all_gets_all_messages() -> None:
+    talk = Transfers()
+
+    def ask() -> None:
+        talk.ask("a.")
+        assert talk.connection.eof_received()
+
+    run(ask)
+    assert (talk.hear(), talk.transport.end) == (["a."] * 3, "closed")
+
+
+def test_messages_that_cannot_be_made_end_the_connection() -> None:
+    talk = Transfers()
+    [error] = run(lambda: talk.ask("broken."))
+    assert isinstance(error, ValueError)
+    assert (talk.hear(), talk.transport.end) == (["broken."] * 2, "aborted")
+
+
+def test_a_client_that_has_gone_is_sent_nothing_more() -> None:
+    talk = Transfers()
+
+    def ask() -> None:
+        talk.ask("a.")
+        talk.transport.close()
+
+    assert run(ask) == []
+    assert talk.hear() == []
