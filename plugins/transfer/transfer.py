@@ -1,0 +1,159 @@
+"""Hand out zones that other plugins of the server block have, and notify who should fetch them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+from corepy import codes
+from corepy import wire as w
+from corepy.plugin import Address, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugins.transfer.messages import known_serial, unchanged, whole
+from corepy.plugins.transfer.notices import Notice
+from corepy.upstream import Options, Target, Upstream, connect
+from corepy.words import Word
+from corepy.zone import Zone, ZoneSource, closest
+
+if TYPE_CHECKING:
+    from corepy.site import Site
+
+_TRANSFERS: Final = frozenset((codes.IXFR, codes.AXFR))
+_STREAMS: Final = ("tcp", "tls")
+"""Transports that a reply of several messages can go over."""
+
+
+@dataclass
+class Rule:
+    """Who may have some zones, and is told of new versions."""
+
+    zones: tuple[bytes, ...]
+    """Keys; also for zones below them."""
+    to: list[Address] = field(default_factory=list)
+    """Servers that are notified; whoever has one of the addresses may ask for the zones, from any port."""
+    anyone: bool = False
+    """Whether everybody may ask for them."""
+    source: Address | None = None
+    """The address that notifications come from, port 0; the system's choice where None."""
+
+    def allows(self, packed: bytes) -> bool:
+        """Whether a client of this address may have the zones."""
+        return self.anyone or any(packed == address.packed for address in self.to)
+
+
+@dataclass
+class Transfer(Plugin):
+    """Zones by rules; of several rules the one with the longest zone counts, of those with the same the first."""
+
+    rules: list[Rule]
+    _zones: dict[bytes, Rule] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _sources: list[ZoneSource] = field(default_factory=list, init=False, compare=False, repr=False)
+    _servers: dict[tuple[Address, Address | None], Upstream] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            for zone in rule.zones:
+                self._zones.setdefault(zone, rule)
+
+    @classmethod
+    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
+        """One plugin for all rules of a block."""
+        return [cls([_read(directive) for directive in directives])]
+
+    def configure(self, site: Site) -> None:
+        """Know the other plugins of the block."""
+        self._site = site
+
+    def start(self) -> None:
+        """Find out which plugins have zones."""
+        self._sources = [plugin for plugin in self._site.plugins if isinstance(plugin, ZoneSource)]
+
+    def stop(self) -> None:
+        """Notify nobody any more."""
+        for server in self._servers.values():
+            server.close()
+
+    # --- transfers ---
+
+    def serve(self, query: Query) -> Outcome:
+        """Answer AXFR and IXFR; all other queries are for the next plugin."""
+        if query.qtype not in _TRANSFERS:
+            return self.next(query)
+        if query.endpoint.transport not in _STREAMS:
+            return Reply.refused(query)
+        origin = closest(query.key, self._zones)
+        if origin is None:
+            return self.next(query)
+        if not self._zones[origin].allows(query.client.packed):
+            return Reply.refused(query)
+        serial = known_serial(query) if query.qtype == codes.IXFR else 0
+        if serial is None:
+            return Reply.failed(query)
+        zone = self._zone(query.key)
+        if zone is None:
+            return self.next(query)
+        return self._answer(query, zone, serial)
+
+    def _answer(self, query: Query, zone: Zone, serial: int) -> Reply:
+        """The zone; of who has its serial already, which cannot be 0, the SOA record is enough."""
+        same = serial != 0 and serial == zone.serial
+        what = "is up to date" if same else "is handed out"
+        remark = f"zone {w.decode_name(zone.origin)} {what}, to {query.client.ip}, serial {zone.serial}"
+        self.log.info(remark)
+        return unchanged(query, zone) if same else whole(query, zone)
+
+    def _zone(self, key: bytes) -> Zone | None:
+        for source in self._sources:
+            if (zone := source.zone_of(key)) is not None:
+                return zone
+        return None
+
+    # --- notifications ---
+
+    def announce(self, origin: bytes) -> None:
+        """A plugin of the block has a new version of the zone: tell the servers of its rule."""
+        zone = closest(origin, self._zones)
+        if zone is None:
+            return
+        rule = self._zones[zone]
+        for address in rule.to:
+            Notice(origin, self._server(address, rule.source), self.clock, self.log.warning).send()
+
+    def _server(self, address: Address, source: Address | None) -> Upstream:
+        key = address, source
+        if key not in self._servers:
+            self._servers[key] = connect(Target(address), Options(source=source, owner=self.name), self.clock)
+        return self._servers[key]
+
+
+def _read(directive: Directive) -> Rule:
+    """`transfer [ZONES...]` and its block."""
+    rule = Rule(directive.origins())
+    for option in directive.options("to", "source"):
+        if option.name == "to":
+            for word in option.words("an address, or *", at_least=1):
+                if word == "*":
+                    rule.anyone = True
+                else:
+                    rule.to.append(_address(option, word))
+        elif rule.source is not None:
+            raise option.error("'source' given twice")
+        else:
+            word = option.word("an IP address")
+            try:
+                rule.source = Address.of(word, 0)
+            except ValueError:
+                raise option.error(f"invalid argument '{word}'", word, "an IP address") from None
+    if not rule.to and not rule.anyone:
+        raise directive.error("'to' is missing", directive.closed, "to ADDRESS... in the block")
+    return rule
+
+
+def _address(option: Directive, word: Word) -> Address:
+    host, port = option.as_address(word, default_port=53)
+    try:
+        return Address.of(host, port)
+    except ValueError:
+        raise option.error(f"invalid argument '{word}'", word, "an IP address, or one with a port") from None
