@@ -15,11 +15,16 @@ from corepy.log import Log, json_line
 FLAGS = [
     Flag("conf", 'Corefile to load, "stdin" for standard input (default "Corefile")'),
     Flag("dns.port", 'Default port (default "53")', same_as="p"),
+    Flag("format", 'Format of what -validate finds: "text", "json", "github" or "sarif" (default "text")'),
     Flag("log-format", 'Format of log lines: "text" or "json" (default "text")'),
     Flag("p", 'Default port (default "53")'),
     Flag("pidfile", "Path to write pid file"),
     Flag("plugins", "List installed plugins", bool),
     Flag("quiet", "Quiet mode (no initialization output)", bool),
+    Flag(
+        "validate", 'Say all that is wrong with the Corefile and serve nothing; "=strict": warnings are errors', bool,
+        words=("strict",),
+    ),
     Flag("version", "Show version", bool),
 ]
 
@@ -46,16 +51,36 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     log_format = values.get("log-format", "text")
     if log_format not in ("text", "json"):
-        print(f'invalid value "{log_format}" for flag -log-format', usage(_name(), FLAGS), sep="\n", file=sys.stderr)
-        return 2
+        return _no_format(str(log_format), "log-format")
     Log.structured = log_format == "json"
     if values.get("plugins"):
         print("\n".join(_plugins()))
         return 0
-    return _serve(values)
+    port = str(values.get("p", "53"))
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", port):
+        return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")
+    if not 0 <= int(port) <= 65535:
+        return _fatal(f"address {port}: invalid port")
+    return _validate(values, int(port)) if values.get("validate") else _serve(values, int(port))
 
 
-def _serve(values: dict[str, str | bool]) -> int:
+def _validate(values: dict[str, str | bool], port: int) -> int:
+    from corepy.report import FORMATS, count  # noqa: PLC0415 - a server needs none
+    from corepy.source import Source  # noqa: PLC0415 - after the quick answers
+    from corepy.validate import validate  # noqa: PLC0415 - a server needs none
+
+    name, strict = str(values.get("format", "text")), values["validate"] == "strict"
+    if name not in FORMATS:
+        return _no_format(name, "format")
+    conf = values.get("conf")
+    findings = validate(Source.find(str(conf) if conf is not None else None, port))
+    # A file may be called as it likes: what is no UTF-8 in its name is shown, not fatal.
+    sys.stdout.write(FORMATS[name](findings, strict=strict).encode("utf-8", "backslashreplace").decode())
+    errors, _ = count(findings, strict=strict)
+    return int(errors > 0)
+
+
+def _serve(values: dict[str, str | bool], port: int) -> int:
     from corepy.ports import take_descriptors  # noqa: PLC0415 - after the quick answers
     from corepy.process import Process  # noqa: PLC0415 - likewise
     from corepy.server import Server  # noqa: PLC0415 - likewise
@@ -66,14 +91,9 @@ def _serve(values: dict[str, str | bool]) -> int:
 
     take_descriptors()
     inherit(inherited())
-    port = str(values.get("p", "53"))
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", port):
-        return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")
-    if not 0 <= int(port) <= 65535:
-        return _fatal(f"address {port}: invalid port")
     conf, pidfile = values.get("conf"), values.get("pidfile")
     try:
-        source = Source.find(str(conf) if conf is not None else None, int(port))
+        source = Source.find(str(conf) if conf is not None else None, port)
         configuration = source.read()
         workers = Workers(source) if configuration.workers > 1 else None
         process = Process(
@@ -97,6 +117,11 @@ def _plugins() -> list[str]:
         f"{name} ({registry.origin(name)}){f': {failed[name].what}' if name in failed else ''}"
         for name in sorted(names, key=lambda name: (places.get(name, len(places)), name))
     ]
+
+
+def _no_format(value: str, flag: str) -> int:
+    print(f'invalid value "{value}" for flag -{flag}', usage(_name(), FLAGS), sep="\n", file=sys.stderr)
+    return 2
 
 
 def _name() -> str:

@@ -51,6 +51,10 @@ class Corefile:
         return hashlib.sha512(text).hexdigest()
 
 
+class Unclosed(ConfigError):  # noqa: N818 - says what is the case
+    """A block without an end; it takes in what stands below it, which may look wrong and not be."""
+
+
 def load(
     text: str | bytes, filename: str, environ: Mapping[str, str] | None = None, known: Collection[str] | None = None
 ) -> Corefile:
@@ -245,7 +249,7 @@ class _Source:
             self.errors.append(ConfigError("unexpected '}'", at, expected="it as the first word of a line"))
             missing = 1
         else:
-            self.errors.append(ConfigError("the block is not closed", self._at(opened[-1]), expected="'}' below it"))
+            self.errors.append(Unclosed("the block is not closed", self._at(opened[-1]), expected="'}' below it"))
             missing = len(opened)
         for _ in range(missing):
             parser.feed_token(Token("_NEWLINE", "\n"))

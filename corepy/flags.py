@@ -19,6 +19,8 @@ class Flag:
     kind: type[str | bool] = str
     same_as: str = ""
     """Another flag whose value this one sets."""
+    words: tuple[str, ...] = ()
+    """What a switch may say behind `=` besides yes and no."""
 
 
 class UsageError(Exception):
@@ -52,7 +54,7 @@ def parse(arguments: list[str], flags: list[Flag]) -> tuple[dict[str, str | bool
             raise UsageError("", 0) if name in ("h", "help") else UsageError(f"flag provided but not defined: -{name}")
         target = known[name].same_as or name
         if known[name].kind is bool:
-            values[target] = _boolean(name, value) if equals else True
+            values[target] = _switch(known[name], value) if equals else True
         elif equals:
             values[target] = value
         elif rest:
@@ -62,10 +64,12 @@ def parse(arguments: list[str], flags: list[Flag]) -> tuple[dict[str, str | bool
     return values, rest
 
 
-def _boolean(name: str, value: str) -> bool:
+def _switch(flag: Flag, value: str) -> str | bool:
+    if value in flag.words:
+        return value
     if value in _TRUE or value in _FALSE:
         return value in _TRUE
-    raise UsageError(f'invalid boolean value "{value}" for -{name}: parse error')
+    raise UsageError(f'invalid boolean value "{value}" for -{flag.name}: parse error')
 
 
 def usage(command: str, flags: list[Flag]) -> str:

@@ -25,6 +25,7 @@ from corepy.errors import ConfigError, Failure
 from corepy.log import Log
 from corepy.lookup import Resolve, no_server
 from corepy.query import Outcome, Query, Reply
+from corepy.rules import Checked
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 Serve = Callable[[Query], Outcome]
 
 
-class Plugin:
+class Plugin(Checked):
     """What every plugin is. Subclass it, name the folder (or entry point) as the directive, and write `serve`."""
 
     before: ClassVar[str] = ""
@@ -93,10 +94,7 @@ class Plugin:
         """Sockets are bound, queries come next. May be async; an exception keeps the server from starting."""
 
     def leave(self) -> Awaitable[None] | None:
-        """The process is going to end, and waits for all plugins that leave; queries are still answered. May be async.
-
-        `stop()` comes afterwards, when they are not. A reload only calls `stop()`.
-        """
+        """The process ends, and answers queries until this is done; a reload calls only `stop()`. May be async."""
 
     def adopt(self, old: Self) -> None:
         """Take over what is worth keeping from the plugin that stood here before a reload: caches, sockets, health.

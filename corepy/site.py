@@ -25,12 +25,12 @@ from corepy.keys import Key, parse_keys
 from corepy.listener import Door, Listener, Report, refuse
 from corepy.log import Log
 from corepy.lookup import resolver
+from corepy.mistakes import mistakes
 from corepy.router import Filtered
 
 if TYPE_CHECKING:
     from corepy.blocks import ServerBlock
     from corepy.corefile import Corefile
-    from corepy.origin import Watcher
     from corepy.origin import Watcher
     from corepy.plugin import Plugin, Serve
     from corepy.query import Query
@@ -67,10 +67,6 @@ class Site:
     door: Callable[[], Door] | None = None
     """Makes what stands between a listener and its queries: one for each listener."""
     timeouts: Timeouts = field(default_factory=lambda: DEFAULT_TIMEOUTS)
-    sockets: int = 1
-    """Sets of sockets to listen on, each in a process of its own; on an address the first block's number counts."""
-    watcher: Watcher | None = None
-    """Follows the Corefile's changes; of several blocks' the last one."""
     sockets: int = 1
     """Sets of sockets to listen on, each in a process of its own; on an address the first block's number counts."""
     watcher: Watcher | None = None
@@ -162,16 +158,6 @@ class Configuration:
         """Who follows the Corefile's changes, if anybody does."""
         return next((site.watcher for site in reversed(self.sites) if site.watcher is not None), None)
 
-    @property
-    def workers(self) -> int:
-        """How many processes share the work."""
-        return max(self.sets.values(), default=1)
-
-    @property
-    def watcher(self) -> Watcher | None:
-        """Who follows the Corefile's changes, if anybody does."""
-        return next((site.watcher for site in reversed(self.sites) if site.watcher is not None), None)
-
     def describe(self) -> list[str]:
         """The lines that CoreDNS prints at the start: which zone is served where, and odd names."""
         lines = []
@@ -207,7 +193,7 @@ def build(
         site.chain = fold(site.plugins, site.follow, wrap)
     groups = _group(sites, errors)
     if errors:
-        raise ConfigErrors(_in_order(errors, corefile.files))
+        raise ConfigErrors(in_order(errors, corefile.files))
     zones = {bind: list(dict.fromkeys(zone for zone, _ in routes)) for bind, routes in groups.items()}
     report = next((site.report for site in sites if site.report), None)
     sets = {bind: routes[0][1].sockets for bind, routes in groups.items()}
@@ -215,7 +201,17 @@ def build(
     return Configuration(sites, listeners, zones, sets, corefile.digest)
 
 
-def _in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
+def draft(corefile: Corefile, *, default_port: int = 53) -> tuple[list[Site], list[ConfigError]]:
+    """The sites of a Corefile, one for each block, as far as they can be made, and all that is wrong; opens nothing."""
+    errors: list[ConfigError] = []
+    sites: list[Site] = []
+    for block in corefile.blocks:
+        _site(block, default_port, SYSTEM, errors, sites)
+    _group(sites, errors)
+    return sites, in_order(errors, corefile.files)
+
+
+def in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
     """The errors in the order of the Corefile and what it imports; first those without a place."""
     numbers = {name: number for number, name in reversed(list(enumerate(files)))}
 
@@ -247,8 +243,9 @@ def _site(
             if name in failed:
                 raise failed[name]
             site.plugins += _plugins(name, by_name[name], site, clock)
-        except ConfigError as error:
-            errors.append(error.locate(by_name[name][0].at, name))
+        except ConfigError as raised:
+            several = raised.errors if isinstance(raised, ConfigErrors) else [raised]
+            errors += [error.locate(by_name[name][0].at, name) for error in several]
 
 
 def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -> list[Plugin]:
@@ -258,9 +255,12 @@ def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -
         raise ConfigError(f"the directive '{name}' of CoreDNS is not built yet", directives[0].at)
     if cls is None:
         raise unknown_directive(directives[0], registry.known())
-    plugins = list(cls.parse_all(directives))
-    for directive in directives:
-        directive.finish()
+    try:
+        plugins = list(cls.parse_all(directives))
+        for directive in directives:
+            directive.finish()
+    except ConfigError as error:
+        raise ConfigErrors(mistakes(cls, directives) or [error]) from None
     for plugin in plugins:
         plugin.name, plugin.clock, plugin.log = name, clock, Log(f"plugin/{name}: ")
         plugin.configure(site)

@@ -9,6 +9,7 @@ FLAGS = [
     Flag("dns.port", "long", same_as="p"),
     Flag("p", "short"),
     Flag("quiet", "say", bool),
+    Flag("loud", "shout", bool, words=("very",)),
 ]
 Values = dict[str, str | bool]
 
@@ -30,6 +31,10 @@ Values = dict[str, str | bool]
         ("-quiet false", {"quiet": True}, "false"),
         ("-quiet=false", {"quiet": False}, ""),
         ("-quiet=1 --quiet=F", {"quiet": False}, ""),
+        ("-loud", {"loud": True}, ""),
+        ("-loud=very --loud very", {"loud": True}, "very"),
+        ("--loud=very", {"loud": "very"}, ""),
+        ("-loud=0", {"loud": False}, ""),
         ("-quiet word -p 2", {"quiet": True}, "word -p 2"),
         ("- -p 2", {}, "- -p 2"),
         ("-p 2 -- -quiet", {"p": "2"}, "-quiet"),
@@ -63,6 +68,8 @@ def test_usage() -> None:
         "Usage of name:",
         "  -dns.port string",
         "    \tlong",
+        "  -loud",
+        "    \tshout",
         "  -p string",
         "    \tshort",
         "  -quiet",

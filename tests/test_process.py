@@ -63,6 +63,8 @@ FLAGS = """\
     \tCorefile to load, "stdin" for standard input (default "Corefile")
   -dns.port string
     \tDefault port (default "53")
+  -format string
+    \tFormat of what -validate finds: "text", "json", "github" or "sarif" (default "text")
   -log-format string
     \tFormat of log lines: "text" or "json" (default "text")
   -p string
@@ -73,6 +75,8 @@ FLAGS = """\
     \tList installed plugins
   -quiet
     \tQuiet mode (no initialization output)
+  -validate
+    \tSay all that is wrong with the Corefile and serve nothing; "=strict": warnings are errors
   -version
     \tShow version"""
 

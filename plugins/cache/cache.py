@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar, Final, Self
@@ -11,8 +12,8 @@ from corepy import codes
 from corepy import wire as w
 from corepy.classify import ReplyType
 from corepy.errors import Malformed
-from corepy.plugin import Directive, Outcome, Plugin, Query, Reply, after
-from corepy.plugins.cache import setup
+from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply, after
+from corepy.plugins.cache import lint, setup
 from corepy.plugins.cache.counts import Counts
 from corepy.plugins.cache.counts import counts as counts_of
 from corepy.plugins.cache.entry import Entry
@@ -60,6 +61,10 @@ class Cache(Plugin):
         """Read `cache [TTL] [ZONES...]` and its block."""
         settings, zones = setup.read(directive)
         return cls(zones, settings)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:
+        """Look at the zones."""
+        return lint.check(lines[0], site)
 
     def configure(self, site: Site) -> None:
         """Learn the name of the view, for metrics."""

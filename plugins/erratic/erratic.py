@@ -73,6 +73,10 @@ class Erratic(Plugin):
             case _:
                 self.large = True
 
+    def ends(self) -> Sequence[bytes]:
+        """Every query is answered, or dropped."""
+        return (b"\0",)
+
     def serve(self, query: Query) -> Outcome:
         """Answer now, later or never, by the number of the query."""
         number = self._queries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
@@ -14,6 +14,8 @@ from corepy.errors import Position
 from corepy.fallthrough import Fallthrough
 from corepy.metrics import Gauge
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugins.hosts import lint
+from corepy.plugins.hosts.lint import OPTIONS
 from corepy.plugins.hosts.table import Table, count, parse, parse_address, parse_reverse, under_name
 from corepy.watched import WatchedFile
 from corepy.words import nearest, shown
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 _RECORD_SIZE: Final = {codes.A: 16, codes.AAAA: 28}
 """Octets of an encoded record whose owner is a pointer."""
 _record_size: Final = _RECORD_SIZE.get
-_OPTIONS: Final = ("fallthrough", "fallthrough_unsupported", "no_reverse", "reload", "ttl")
 
 _ENTRIES: Final = Gauge("hosts_entries", "Records of a hosts file and of the Corefile together.", ("hostsfile",))
 _MODIFIED: Final = Gauge("hosts_reload_timestamp_seconds", "Modification time of the hosts file that was read last.")
@@ -63,11 +64,11 @@ class Hosts(Plugin):
             made.path, made.at = Path(file), file.at
         entries: list[str] = []
         for line in directive.lines():
-            if line.name in _OPTIONS:
+            if line.name in OPTIONS:
                 made._read(line)
             elif made.fallthrough.zones:
                 what = f"unknown option {shown(line.name)} behind fallthrough"
-                raise line.error(what, line.name, f"one of {', '.join(_OPTIONS)}", nearest(line.name, _OPTIONS))
+                raise line.error(what, line.name, f"one of {', '.join(OPTIONS)}", nearest(line.name, OPTIONS))
             else:
                 entries.append(" ".join([line.name, *line.words()]))
         if made.unsupported and not made.fallthrough.zones:
@@ -92,6 +93,14 @@ class Hosts(Plugin):
     def configure(self, site: Site) -> None:
         """Learn where relative paths begin."""
         self.path = site.path(self.path)
+
+    def ends(self) -> Sequence[bytes]:
+        """Its zones, unless some of their names fall through."""
+        return () if self.fallthrough.zones else self.zones
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the path
+        """Look at the file and the entries, as `start` does."""
+        return lint.check(self.path if self.at else None, lines[0])
 
     async def start(self) -> None:
         """Read the file, and watch it. Raises ConfigError where the Corefile names one that is out of reach."""
@@ -174,15 +183,10 @@ class Hosts(Plugin):
                 self.log.warning(remark)
         if self.at is None:
             return
-        remark = ""
         try:
-            if stat.S_ISDIR(self.path.stat().st_mode):
-                remark = f"{shown(str(self.path))} is a directory"
-        except FileNotFoundError:
-            remark = f"{shown(str(self.path))} does not exist"
-        except OSError as error:
-            what = f"cannot read {shown(str(self.path))}: {error.strerror}"
-            raise ConfigError(what, self.at, plugin=self.name) from error
+            remark = lint.look(self.path)
+        except ConfigError as error:
+            raise error.locate(self.at, self.name) from None
         if remark:
             self.log.warning(remark)
 

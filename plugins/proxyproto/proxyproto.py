@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Self
 
 from corepy.door import SESSIONS, Action, Door, ProxyPolicy, Sessions
-from corepy.plugin import Directive, Plugin
+from corepy.plugin import ConfigError, Directive, Plugin
+from corepy.plugins.proxyproto import lint
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -69,6 +70,10 @@ class ProxyProto(Plugin):
         """The door for one listener, with sessions of its own."""
         sessions = Sessions(self.session_ttl, self.max_sessions) if self.session_ttl > 0 else None
         return Door(self._policy(), sessions, self.log.warning)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it knows enough
+        """Look at who is believed, and for how long."""
+        return lint.check(lines, everyone=self._policy().accepts_everyone)
 
     def start(self) -> None:
         """Warn where every client can claim to be another."""

@@ -13,7 +13,7 @@ from corepy.errors import Malformed
 from corepy.gotemplate import ExecutionError, Template
 from corepy.metrics import Counter
 from corepy.plugin import Directive, Failure, Outcome, Plugin, Query, Reply
-from corepy.plugins.template.data import Data
+from corepy.plugins.template.data import ANY_CLASS, Data
 from corepy.plugins.template.rule import Rule
 from corepy.records import EncodedRecord, decode, encode, parse_record
 
@@ -49,6 +49,12 @@ class Templates(Plugin):
     def configure(self, site: Site) -> None:
         """Remember the server block, whose view is a label of metrics, and not known yet."""
         self._site = site
+
+    def ends(self) -> Sequence[bytes]:
+        """The zones of rules for all types that answer every name, or fail those that do not match."""
+        everything = [rule for rule in self.rules if rule.rtype == codes.ANY and rule.rclass in (codes.IN, ANY_CLASS)]
+        ending = [rule for rule in everything if not rule.expressions or not rule.fallthrough.zones]
+        return [zone for rule in ending for zone in rule.zones]
 
     def serve(self, query: Query) -> Outcome:
         """Answer by the first rule that matches; a rule without `fallthrough` that does not match gives SERVFAIL."""

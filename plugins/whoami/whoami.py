@@ -1,5 +1,6 @@
 """Tell the client its own address, in the additional section of an empty answer."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from corepy import codes, wire
@@ -19,6 +20,10 @@ def _around(rclass: int, size: int, proto: str) -> tuple[bytes, bytes]:
 
 class Whoami(Plugin):
     """Any name, any type: an A or AAAA record for the client's address, an SRV record for port and transport."""
+
+    def ends(self) -> Sequence[bytes]:
+        """Every query is answered."""
+        return (b"\0",)
 
     def serve(self, query: Query) -> Outcome:
         """Answer; no name is ever passed on."""

@@ -1,0 +1,66 @@
+"""What a `forward` line says and seldom means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from corepy.plugin import ConfigError, Directive
+from corepy.rules import Rule
+from corepy.upstream import Host, Target
+
+if TYPE_CHECKING:
+    from corepy.site import Site
+
+_ROOT: Final = b"\0"
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")
+_GUARDS: Final = ("acl", "tsig")
+"""Directives that let only some clients ask, whoever builds them."""
+
+ONE_UPSTREAM: Final = Rule(
+    "CPY206",
+    "A policy chooses among one upstream",
+    "There is nothing to choose; perhaps an upstream was forgotten.",
+    "example.org {\n    forward . 192.0.2.53 {\n        policy round_robin\n    }\n}\n",
+)
+OPEN: Final = Rule(
+    "CPY207",
+    "The server is an open resolver",
+    "It asks for any name on behalf of anyone who reaches it, and so takes part in attacks by reflection (RFC 5358).",
+    ". {\n    forward . 192.0.2.53\n}\n",
+)
+ITSELF: Final = Rule(
+    "CPY208",
+    "The server forwards to itself",
+    "The query comes back to the same server block and goes round until it is dropped.",
+    "example.org {\n    forward . 127.0.0.1\n}\n",
+)
+
+
+def check(
+    zone: bytes, to: Sequence[Target | Host], directive: Directive, site: Site
+) -> Iterator[ConfigError]:
+    """Look at a line that forwards a zone to these upstreams."""
+    for option in directive.block or []:
+        if option.name == "policy" and len(to) == 1 and isinstance(to[0], Target):
+            yield ONE_UPSTREAM.warn("there is but one upstream to choose", option.at)
+    if zone == _ROOT and _is_open(site):
+        hint = "acl says who may ask, bind on which addresses"
+        yield OPEN.warn("anyone may have any name looked up", directive.at, hint)
+    for target in to:
+        if isinstance(target, Target) and _is_itself(target, site):
+            words = [word for word in directive.arguments if str(target.address.ip) in word]
+            yield ITSELF.warn(f"{target.address} is this server block", (words or [directive.name])[0].at)
+
+
+def _is_open(site: Site) -> bool:
+    """Whether everyone can reach the block, and ask for names of the whole tree."""
+    reached = any(host in _EVERYWHERE for host in site.hosts) and any(key.zone == _ROOT for key in site.keys)
+    return reached and site.takes is None and not any(plugin.name in _GUARDS for plugin in site.plugins)
+
+
+def _is_itself(target: Target, site: Site) -> bool:
+    ip = ip_address(target.address.packed)
+    here = str(ip) in site.hosts or (ip.is_loopback and any(host in _EVERYWHERE for host in site.hosts))
+    return here and any((key.scheme, key.port) == (target.kind, target.address.port) for key in site.keys)

@@ -1,0 +1,92 @@
+"""The linter's rules: each warns of its example, and of nothing that is as it should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from corepy import registry
+from corepy.report import MISTAKE
+from corepy.rules import RULES, ConfigWarning, Rule
+from corepy.source import Source
+from corepy.validate import validate
+
+for each in registry.built_in():
+    registry.find(each)   # so that its rules are there
+
+
+def found(text: str) -> list[str]:
+    """What the rules find: id, place and words."""
+    findings = validate(Source(None, "Corefile", text.encode()))
+    assert all(isinstance(finding, ConfigWarning) for finding in findings), [str(finding) for finding in findings]
+    return [f"{_id(finding)} {finding}".replace("Corefile:", "") for finding in findings]
+
+
+def _id(finding: Exception) -> str:
+    return finding.rule.id if isinstance(finding, ConfigWarning) else MISTAKE.id
+
+
+@pytest.mark.parametrize("rule", [RULES[name] for name in sorted(RULES)], ids=sorted(RULES))
+def test_each_rule_warns_of_its_example(rule: Rule) -> None:
+    findings = validate(Source(None, "Corefile", rule.example.encode()))
+    assert rule.id in map(_id, findings), [str(finding) for finding in findings]
+    assert rule.title
+    assert rule.why.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ". {\n    errors\n    whoami\n}\n",
+        "a {\n hosts {\n  192.0.2.1 b\n  fallthrough\n }\n forward . ::2 ::3 {\n  policy sequential\n }\n log\n}\n",
+        "(common) {\n    errors\n}\na.example {\n    import common\n    whoami\n}\nb.a.example {\n    whoami\n}\n",
+        ". {\n    view some {\n        expr type() == 'A'\n    }\n    whoami\n}\n. {\n    whoami\n}\n",
+        ". {\n    bind 127.0.0.1\n    forward a.example 192.0.2.1\n    forward . 192.0.2.53\n}\n",
+        ". {\n bind 127.0.0.1\n template IN A a.example {\n  rcode NXDOMAIN\n }\n forward . 192.0.2.53\n}\n",
+    ],
+)
+def test_what_is_as_it_should_be(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "a {\n forward . 192.0.2.1\n hosts {\n  fallthrough\n }\n}",
+            ["CPY101 3:2: 'hosts' is asked before 'forward', which stands above it"],
+        ),
+        (
+            "a {\n bind 127.0.0.1\n hosts\n loop\n forward . 192.0.2.1\n}",
+            [
+                "CPY102 4:2: 'loop' is never reached: no query gets past 'hosts'",
+                "CPY102 5:2: 'forward' is never reached: no query gets past 'hosts'",
+            ],
+        ),
+        (
+            "a {\n forward . 192.0.2.1\n forward b.a 192.0.2.1\n}",
+            ["CPY102 3:2: 'forward' is never reached: no query gets past 'forward'"],
+        ),
+        ("a {\n erratic\n whoami\n}", ["CPY102 3:2: 'whoami' is never reached: no query gets past 'erratic'"]),
+        (
+            "a {\n template ANY ANY {\n  rcode NXDOMAIN\n }\n whoami\n}",
+            ["CPY102 5:2: 'whoami' is never reached: no query gets past 'template'"],
+        ),
+        ("a {\n template ANY ANY {\n  match ^a\n  fallthrough\n }\n whoami\n}", []),
+        ("a {\n whoami\n cache b.example c.a\n}", ["CPY105 3:8: b.example. is in no zone of this server block"]),
+        ("a {\n}", ["CPY106 1:1: no directive of this server block answers queries"]),
+        (
+            "a {\n whoami\n nsid {$COREPY_NOT_SET}x\n}",
+            ["CPY107 3:7: the environment variable COREPY_NOT_SET is not set"],
+        ),
+        ("import nothing*\na {\n whoami\n}", ["CPY108 1:8: no file matches import nothing*"]),
+    ],
+)
+def test_warnings(text: str, expected: list[str]) -> None:
+    assert found(text) == expected
+
+
+def test_the_example_is_an_open_resolver_and_nothing_else_to_warn_of() -> None:
+    example = Path(__file__).parents[1] / "Corefile.example"
+    assert [_id(one) for one in validate(Source(str(example), example.name))] == ["CPY207"]

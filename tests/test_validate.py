@@ -1,0 +1,145 @@
+"""corepy -validate: everything that is wrong, in one go, and nothing that merely follows from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from corepy.__main__ import main
+from corepy.errors import ConfigError
+from corepy.plugin import Directive, Plugin
+from corepy.rules import ConfigWarning
+from corepy.site import Site
+from corepy.source import Source
+from corepy.validate import validate
+
+TEN = """\
+a.example {
+    forwrd . 192.0.2.53
+    forward . 192.0.2.53 {
+        max_fails many
+        expire soon
+    }
+    azure
+    import nowhere
+    hosts {
+        ttl 0
+    }
+}
+a.example:99999 {
+    whoami twice
+}
+b..example {
+    whoami
+}
+}
+"""
+
+
+def found(text: str) -> list[str]:
+    return [str(one).replace("Corefile:", "") for one in validate(Source(None, "Corefile", text.encode()))]
+
+
+def test_ten_mistakes_are_found_at_once() -> None:
+    assert [line.partition(", expected")[0] for line in found(TEN)] == [
+        "2:5: unknown directive 'forwrd'",
+        "plugin/forward: 4:19: invalid argument 'many'",
+        "plugin/forward: 5:16: invalid argument 'soon'",
+        "plugin/azure: 7:5: the directive 'azure' of CoreDNS is not built yet",
+        "8:12: cannot import 'nowhere': No such file or directory",
+        "plugin/hosts: 10:13: invalid argument '0'",
+        "13:1: invalid port '99999' in 'a.example:99999'",
+        "plugin/whoami: 14:12: unexpected argument 'twice'",
+        "16:1: invalid zone: 'b..example' has an empty label",
+        "19:1: '}' closes no block",
+    ]
+
+
+def test_what_an_open_block_takes_in_is_not_held_against_it() -> None:
+    assert found("a {\n whoami x\n log {\n whoami\n}\nb {\n whoami\n}\n") == [
+        "1:3: the block is not closed, expected '}' below it",
+    ]
+
+
+def test_a_mistake_in_a_snippet_is_one_however_often_it_is_imported() -> None:
+    assert found("(s) {\n whoami x\n}\na {\n import s\n}\nb {\n import s\n}\n") == [
+        "plugin/whoami: 2:9: unexpected argument 'x', expected no arguments"
+    ]
+
+
+def test_a_plugin_is_asked_what_only_files_can_tell(directives: Callable[..., None]) -> None:
+    class Looking(Plugin):
+        @classmethod
+        def parse(cls, directive: Directive) -> Self:
+            directive.word()
+            return cls()
+
+        def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:
+            [line] = lines
+            assert len(site.keys) == 1
+            yield ConfigError(f"{line.word()} is not there")
+
+    directives(looking=Looking)
+    assert found("a {\n bind 127.0.0.1\n looking here\n looking there\n whoami\n}") == [
+        "plugin/looking: 3:2: here is not there",
+        "plugin/looking: 4:2: there is not there",
+    ]
+
+
+def test_no_socket_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a socket")
+
+    monkeypatch.setattr("socket.socket", never)
+    example = Path(__file__).parents[1] / "Corefile.example"
+    assert all(isinstance(found, ConfigWarning) for found in validate(Source(str(example), str(example))))
+
+
+# --- the command line ---
+
+
+@pytest.fixture
+def corefile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "Corefile"
+
+
+WARNED = ". {\n    whoami\n    log\n    log\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "status", "last"),
+    [
+        (". {\n whoami\n}\n", ["-validate"], 0, "nothing is wrong"),
+        ("", ["-validate"], 0, "nothing is wrong"),
+        (WARNED, ["-validate"], 0, "1 warning"),
+        (WARNED, ["-validate=strict"], 1, "1 error"),
+        (TEN, ["-validate"], 1, "10 errors"),
+        (TEN, ["-conf", "elsewhere", "-validate"], 1, "1 error"),
+    ],
+)
+def test_the_exit_status_tells_whether_a_server_would_start(
+    corefile: Path, capsys: pytest.CaptureFixture[str], text: str, arguments: list[str], status: int, last: str
+) -> None:
+    corefile.write_text(text)
+    assert main(arguments) == status
+    assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_formats(corefile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corefile.write_text(WARNED)
+    assert main(["-validate", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == 1
+    assert main(["-validate=strict", "--format=github"]) == 1
+    assert capsys.readouterr().out == (
+        "::error file=Corefile,line=4,col=5,title=CPY109%3A A directive is there twice"
+        "::'log' stands at Corefile:3:5 already\n"
+    )
+    assert main(["-validate", "--format", "sarif"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
+    assert main(["-validate", "--format", "xml"]) == 2
+    assert capsys.readouterr().err.startswith('invalid value "xml" for flag -format\n')
