@@ -64,6 +64,14 @@ class Address:
             raise ValueError(f"{host!r} is not an IP address") from None
 
     @classmethod
+    def read(cls, text: str, port: int) -> Address:
+        """From what people type, `192.0.2.1` or `2001:db8::1#5353`; `port` where none is said. Raises ValueError."""
+        host, sign, number = text.partition("#")
+        if sign and not (number.isascii() and number.isdecimal() and len(number) <= 5):
+            raise ValueError(f"{number!r} is not a port")
+        return cls.of(host, int(number) if sign else port)
+
+    @classmethod
     def of_ipv6(cls, packed: bytes, port: int, scope: int = 0) -> Address:
         """From 16 octets; an IPv4-mapped address becomes the IPv4 address."""
         if packed.startswith(MAPPED):
