@@ -7,12 +7,14 @@ What reads, imports, parses and configures here is what serves. Beyond that, plu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from corepy import corefile, registry, site
 from corepy.corefile import Corefile, Unclosed
 from corepy.directive import unknown_directive
 from corepy.errors import ConfigError
 from corepy.lint import Block, lint
+from corepy.log import Log
 from corepy.source import NotFound, Source
 
 
@@ -23,11 +25,23 @@ def validate(source: Source) -> list[ConfigError]:
     except NotFound as error:
         return [ConfigError(str(error))]
     parsed = corefile.read(text, source.name)
-    sites, errors = site.draft(parsed, default_port=source.port)
-    found = [*errors, *_unknown(parsed), *_checked(parsed, sites), *lint(parsed, sites)]
+    with _quiet():
+        sites, errors = site.draft(parsed, default_port=source.port)
+        found = [*errors, *_unknown(parsed), *_checked(parsed, sites), *lint(parsed, sites)]
     credible = [error for error in found if _is_credible(error, parsed)]
     each = {(error.at, error.what): error for error in [*credible, *parsed.errors]}
     return site.in_order(list(each.values()), parsed.files)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep plugins from the log, which may be where the findings go: who has something to say has `check`."""
+    before = Log.silent
+    Log.silent = True
+    try:
+        yield
+    finally:
+        Log.silent = before
 
 
 def _unknown(parsed: Corefile) -> Iterator[ConfigError]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from corepy import registry
 from corepy.report import MISTAKE
 from corepy.rules import RULES, ConfigWarning, Rule
 from corepy.source import Source
 from corepy.validate import validate
 
-for each in registry.built_in():
-    registry.find(each)   # so that its rules are there
+ROOT = Path(__file__).parents[1]
+
+for each in ROOT.glob("plugins/*/lint.py"):
+    import_module(f"corepy.plugins.{each.parent.name}.lint")   # so that its rules are there
 
 
 def found(text: str) -> list[str]:
     """What the rules find: id, place and words."""
     findings = validate(Source(None, "Corefile", text.encode()))
     assert all(isinstance(finding, ConfigWarning) for finding in findings), [str(finding) for finding in findings]
-    return [f"{_id(finding)} {finding}".replace("Corefile:", "") for finding in findings]
+    plain = [str(finding).rpartition("Corefile:")[2] for finding in findings]
+    return [f"{_id(finding)} {text}" for finding, text in zip(findings, plain, strict=True)]
 
 
 def _id(finding: Exception) -> str:
@@ -80,6 +83,26 @@ def test_what_is_as_it_should_be(text: str) -> None:
             "a {\n whoami\n nsid {$COREPY_NOT_SET}x\n}",
             ["CPY107 3:7: the environment variable COREPY_NOT_SET is not set"],
         ),
+        ("a {\n whoami\n proxyproto\n}", ["CPY201 3:2: PROXY headers are accepted from every address"]),
+        (
+            "a {\n whoami\n proxyproto {\n  allow ::1/128\n  udp_session_tracking 31s\n }\n}",
+            ["CPY202 5:24: clients are remembered for more than 30s"],
+        ),
+        ("a {\n hosts nowhere\n}", ["CPY203 2:8: 'nowhere' does not exist"]),
+        ("a {\n hosts {\n  ttx 5\n }\n}", ["CPY204 3:3: 'ttx' is neither an address nor an option"]),
+        ("a {\n whoami\n cache 30 b.a a 30s.a\n}", []),
+        (". {\n whoami\n cache 30s\n}", ["CPY205 3:8: '30s' is read as a zone"]),
+        ("a {\n forward . ::2 {\n  policy random\n }\n}", ["CPY206 3:3: there is but one upstream to choose"]),
+        (". {\n forward . ::2\n}", ["CPY207 2:2: anyone may have any name looked up"]),
+        (". {\n acl {\n  block\n }\n forward . ::2\n}", []),
+        (". {\n forward a ::2\n}", []),
+        ("a {\n forward . ::2 127.0.0.1\n}", ["CPY208 2:16: 127.0.0.1:53 is this server block"]),
+        ("a:54 {\n forward . 127.0.0.1\n}", []),
+        ("a {\n bind ::1\n forward . 127.0.0.1\n}", []),
+        (
+            "a {\n file nowhere\n}",
+            ["CPY210 2:7: cannot read zone file 'nowhere': No such file or directory: zone a."],
+        ),
         ("import nothing*\na {\n whoami\n}", ["CPY108 1:8: no file matches import nothing*"]),
     ],
 )
@@ -88,5 +111,5 @@ def test_warnings(text: str, expected: list[str]) -> None:
 
 
 def test_the_example_is_an_open_resolver_and_nothing_else_to_warn_of() -> None:
-    example = Path(__file__).parents[1] / "Corefile.example"
+    example = ROOT / "Corefile.example"
     assert [_id(one) for one in validate(Source(str(example), example.name))] == ["CPY207"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Self
 
 import pytest
 
+from corepy import corefile, registry, site
 from corepy.__main__ import main
-from corepy.errors import ConfigError
+from corepy.errors import ConfigError, ConfigErrors
 from corepy.plugin import Directive, Plugin
 from corepy.rules import ConfigWarning
 from corepy.site import Site
@@ -99,11 +101,50 @@ def test_no_socket_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(isinstance(found, ConfigWarning) for found in validate(Source(str(example), str(example))))
 
 
+# --- the Corefiles of all tests ---
+
+FILES = sorted(path for path in (Path(__file__).parent).rglob("test_*.py") if path != Path(__file__))
+
+
+def corefiles(path: Path) -> Iterator[str]:
+    """The texts of a test that may be Corefiles, and those that may be a directive of the plugin that it tests."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if "{\n" in node.value:
+                yield node.value
+            if node.value.startswith(path.stem.removeprefix("test_")):
+                yield f". {{\n{node.value}\n}}\n"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_a_server_rejects_is_wrong_and_what_it_takes_is_not(path: Path) -> None:
+    for text in corefiles(path):
+        errors = rejected(text)
+        findings = validate(Source(None, "Corefile", text.encode("utf-8", "surrogateescape")))
+        wrong = [(one.at, one.what) for one in findings if not isinstance(one, ConfigWarning)]
+        if "the block is not closed" in (what for _, what in wrong):
+            continue   # what follows from that is left out
+        assert {(error.at, error.what) for error in errors} <= set(wrong), text
+        if not errors:   # what shows only when a server starts: files that are out of reach
+            assert all("cannot read" in what or "cannot access" in what for _, what in wrong), text
+
+
+def rejected(text: str) -> list[ConfigError]:
+    """What keeps a server from starting with this text."""
+    try:
+        site.build(corefile.load(text, "Corefile", known=registry.known()))
+    except ConfigErrors as found:
+        return found.errors
+    except ConfigError as error:
+        return [error]
+    return []
+
+
 # --- the command line ---
 
 
 @pytest.fixture
-def corefile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path / "Corefile"
 
@@ -123,15 +164,15 @@ WARNED = ". {\n    whoami\n    log\n    log\n}\n"
     ],
 )
 def test_the_exit_status_tells_whether_a_server_would_start(
-    corefile: Path, capsys: pytest.CaptureFixture[str], text: str, arguments: list[str], status: int, last: str
+    file: Path, capsys: pytest.CaptureFixture[str], text: str, arguments: list[str], status: int, last: str
 ) -> None:
-    corefile.write_text(text)
+    file.write_text(text)
     assert main(arguments) == status
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
-def test_formats(corefile: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    corefile.write_text(WARNED)
+def test_formats(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(WARNED)
     assert main(["-validate", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["warnings"] == 1
     assert main(["-validate=strict", "--format=github"]) == 1

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
 from corepy import wire as w
-from corepy.errors import Position
 from corepy.fallthrough import Fallthrough
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugins.file import lint
+from corepy.plugins.file.source import Source
 from corepy.words import shown
 from corepy.zone import Authority, Zone, ZoneError, ZoneFile, announce, closest
 
@@ -19,20 +20,6 @@ if TYPE_CHECKING:
     from corepy.site import Site
 
 _TRANSFERS: Final = frozenset((codes.IXFR, codes.AXFR))
-
-
-@dataclass
-class Source:
-    """Where a zone comes from."""
-
-    path: Path
-    """Below `root` if relative."""
-    reload: float = 60.0
-    """Seconds between two looks whether the file has another serial; 0 for none."""
-    by_mtime: bool = False
-    """Whether the time of its last modification counts, in place of the serial."""
-    at: Position | None = field(default=None, compare=False)
-    """Where the Corefile names the file."""
 
 
 @dataclass
@@ -76,6 +63,15 @@ class File(Plugin):
         self._site = site
         for source in {id(source): source for source in self.sources.values()}.values():
             source.path = site.path(source.path)
+
+    def ends(self) -> Sequence[bytes]:
+        """The zones, unless some of their names fall through."""
+        return () if self.fallthrough.zones else tuple(self.sources)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the paths
+        """Read the files, as `start` does."""
+        for origin, source in self.sources.items():
+            yield from lint.check(origin, source)
 
     async def start(self) -> None:
         """Read the files, and look at them from time to time. Raises ConfigError where one cannot be served.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from corepy.plugin import ConfigError, Directive
 from corepy.rules import Rule
 from corepy.upstream import Host, Target
+from corepy.words import shown
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -36,12 +37,19 @@ ITSELF: Final = Rule(
     "The query comes back to the same server block and goes round until it is dropped.",
     "example.org {\n    forward . 127.0.0.1\n}\n",
 )
+PART: Final = Rule(
+    "CPY209",
+    "A part of a network is forwarded",
+    "The network stands for several reverse zones, and only the first one is forwarded.",
+    "168.192.in-addr.arpa {\n    forward 192.168.0.0/23 192.0.2.53\n}\n",
+)
 
 
-def check(
-    zone: bytes, to: Sequence[Target | Host], directive: Directive, site: Site
-) -> Iterator[ConfigError]:
+def check(zone: bytes, to: Sequence[Target | Host], directive: Directive, site: Site) -> Iterator[ConfigError]:
     """Look at a line that forwards a zone to these upstreams."""
+    first = directive.arguments[0]
+    if (number := len(directive.as_zones([first]))) > 1:
+        yield PART.warn(f"{shown(first)} stands for {number} zones, of which one is forwarded", first.at)
     for option in directive.block or []:
         if option.name == "policy" and len(to) == 1 and isinstance(to[0], Target):
             yield ONE_UPSTREAM.warn("there is but one upstream to choose", option.at)
