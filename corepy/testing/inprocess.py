@@ -41,7 +41,7 @@ class InProcess(Served):
         self._lines: list[str] = []
         with ExitStack() as stack:
             if not live:
-                stack.enter_context(replaced(upstreams.reach))
+                stack.enter_context(replaced(upstreams.reach, upstreams.look_up))
             self.running = stack.enter_context(_Fitted(given.text, clock, self))
             self._stack = stack.pop_all()
 

@@ -15,12 +15,12 @@ from typing import Final
 from corepy.corefile import Corefile
 from corepy.directive import Directive
 from corepy.keys import SCHEMES
-from corepy.upstream import Target, read_targets
+from corepy.upstream import Host, Target, read_targets
 from corepy.words import Word
 
 _FIRST: Final = 10240
 """Above the ports of services; below those that the kernel gives to clients, so that none takes one meanwhile."""
-_LAST: Final = 32000
+_LAST: Final = 32000  # where the kernel's begin, on Linux with room to spare
 _STEPS = count(os.getpid() * 211 % (_LAST - _FIRST))  # each process of a test run begins elsewhere
 
 
@@ -75,13 +75,19 @@ def add_line(corefile: Corefile, *words: str) -> None:
             block.directives.insert(0, Directive(Word(words[0]), [Word(word) for word in words[1:]]))
 
 
-def replace_upstreams(corefile: Corefile, targets: Collection[Target], address: Callable[[Target], str | None]) -> None:
-    """Where an argument names some of the targets and nothing else, let it name other addresses; None leaves it."""
+def replace_upstreams(
+    corefile: Corefile, targets: Collection[Target], resolve: Callable[[Target | Host], Target],
+    address: Callable[[Target], str | None],
+) -> None:
+    """Where an argument names some of the targets and nothing else, let it name other addresses; None leaves it.
+
+    `resolve` knows what stands for a host by name.
+    """
     for block in corefile.blocks:
         for directive in _all(block.directives):
             words: list[Word] = []
             for word in directive.arguments:
-                named = _targets(word)
+                named = [resolve(one) for one in _targets(word)]
                 if named and all(target in targets for target in named):
                     words += [Word(address(target) or word, word.at) for target in named]
                 else:
@@ -89,12 +95,11 @@ def replace_upstreams(corefile: Corefile, targets: Collection[Target], address: 
             directive.arguments = words
 
 
-def _targets(word: str) -> list[Target]:
+def _targets(word: str) -> list[Target | Host]:
     try:
-        found = read_targets(word)
+        return read_targets(word)
     except (ValueError, OSError):
         return []
-    return [one for one in found if isinstance(one, Target)] if all(isinstance(one, Target) for one in found) else []
 
 
 def _all(directives: list[Directive]) -> Iterator[Directive]:

@@ -4,9 +4,10 @@
         upstreams.answer("www.example.org. 300 IN A 192.0.2.1")
         upstreams["192.0.2.53"].servfail(once=True).drop()
 
-An `Upstreams` stands for every upstream that is not named apart. What one was told holds in that order: the first rule
-that is for a question is what happens, `once` for one question only. A question that no rule is for is unexpected: it
-is REFUSED, and `check()` raises. Health probes (`. NS`) get an empty reply unless a rule for everything says otherwise.
+An `Upstreams` answers for every upstream that was told nothing by itself. What one was told holds in that order: the
+first rule that is for a question is what happens, `once` for one question only. A question that no rule is for is
+unexpected: it is REFUSED, and `check()` raises. Health probes (`. NS`) get an empty reply unless a rule for everything
+says otherwise.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ from corepy.query import Endpoint, Query, Reply
 from corepy.stream import frame
 from corepy.testing.client import PATIENCE
 from corepy.testing.told import Pattern, Question, Rule, read_records, seconds
-from corepy.upstream import Host, Options, Target, Upstream, read_targets
+from corepy.upstream import Host, Options, Target, Upstream, connect_by_kind, read_targets
 from corepy.upstream.plain import PlainUpstream
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
 _PROBE = (". NS", ". SOA")
 """What health checks ask."""
+_NOBODYS = bytes((240, 0))
+"""The reserved network 240.0.0.0/16, for hosts that a Corefile has by name (RFC 1112 4)."""
 _WELL_KNOWN = frozenset((53, 443, 853))
 """On these ports of loopback stands a resolver of the machine, which asks others."""
 
@@ -43,12 +46,15 @@ _WELL_KNOWN = frozenset((53, 443, 853))
 class LoopbackUpstream:
     """One fake: a UDP and a TCP socket, opened when somebody wants its address."""
 
-    def __init__(self, name: str, loop: _Loop) -> None:
+    def __init__(self, name: str, loop: _Loop, otherwise: LoopbackUpstream | None = None) -> None:
         self.name = name
+        self._otherwise = otherwise
+        """Who answers as long as this one was told nothing."""
         self.queries: list[Question] = []
         """What it was asked, in order; probes that no rule is for aside."""
         self.unexpected: list[Question] = []
         self._rules: list[Rule] = []
+        self._told = False
         self._loop = loop
         self._sockets: tuple[socket.socket, socket.socket] | None = None
 
@@ -82,7 +88,7 @@ class LoopbackUpstream:
 
     def reset(self) -> Self:
         """Forget what it was told and asked."""
-        self._rules, self.queries, self.unexpected = [], [], []
+        self._rules, self.queries, self.unexpected, self._told = [], [], [], False
         return self
 
     def check(self) -> None:
@@ -111,6 +117,8 @@ class LoopbackUpstream:
 
     def hear(self, wire: bytes, transport: str) -> tuple[bytes, float] | None:
         """The reply to a message, and after how many seconds it is sent; None for silence."""
+        if self._otherwise is not None and not self._told:
+            return self._otherwise.hear(wire, transport)
         try:
             query = Query(wire, Endpoint(transport, f"dns://{HOST}"), Address.of(HOST, 0))
         except Malformed:
@@ -130,6 +138,7 @@ class LoopbackUpstream:
 
     def _tell(self, rule: Rule) -> Self:
         self._rules.append(rule)
+        self._told = True
         return self
 
     async def _serve(self, udp: socket.socket, tcp: socket.socket) -> None:
@@ -166,21 +175,28 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class Upstreams(LoopbackUpstream):
-    """All upstreams of a test; itself the one that stands for those which are not named apart."""
+    """All upstreams of a test; itself the one that answers for those which were told nothing."""
 
     def __init__(self) -> None:
         super().__init__("dns_upstream", _Loop())
         self._by_address: dict[Address, LoopbackUpstream] = {}
         self.named: set[Target] = set()
         """Those that were named apart."""
+        self._hosts: dict[str, int] = {}
 
     def __getitem__(self, to: str) -> LoopbackUpstream:
-        """The one that a Corefile names so: `"192.0.2.1"`, `"192.0.2.1:5353"`, `"tls://192.0.2.1"`."""
-        [target] = read_targets(to)
-        if isinstance(target, Host):
-            raise KeyError(f"{to} is looked up: name its address")
+        """The one that a Corefile names so: `"192.0.2.1"`, `"192.0.2.1:5353"`, `"tls://192.0.2.1"`, `"ns.example"`."""
+        [target] = map(self.resolve, read_targets(to))
         self.named.add(target)
-        return self._by_address.setdefault(target.address, LoopbackUpstream(f'dns_upstream["{to}"]', self._loop))
+        fake = self._of(target.address)
+        fake.name = f'dns_upstream["{to}"]'
+        return fake
+
+    def _of(self, address: Address) -> LoopbackUpstream:
+        fake = self._by_address.get(address)
+        if fake is None:
+            fake = self._by_address[address] = LoopbackUpstream(f'dns_upstream["{address}"]', self._loop, self)
+        return fake
 
     @property
     def everyone(self) -> list[LoopbackUpstream]:
@@ -192,20 +208,31 @@ class Upstreams(LoopbackUpstream):
         """What was asked of any of them, one after the other."""
         return [question for one in self.everyone for question in one.queries]
 
+    def resolve(self, one: Target | Host) -> Target:
+        """What stands for a host by name: an address that nobody can have, the same for each of its ports."""
+        if isinstance(one, Target):
+            return one
+        number = self._hosts.setdefault(one.name.lower().rstrip("."), len(self._hosts) + 1)
+        return Target(Address(_NOBODYS + number.to_bytes(2, "big"), one.port), one.kind, one.server_name)
+
+    async def look_up(self, name: str) -> list[Address]:
+        """The addresses of a host; no packet asks for them."""
+        return [self.resolve(Host(name, 0)).address]
+
     def at(self, address: Address) -> LoopbackUpstream | None:
         """The fake for an address of a Corefile; None for a port on loopback, which is reached as it is.
 
         A well-known port is no such: a resolver of this machine would ask the world.
         """
-        if address in self._by_address:
-            return self._by_address[address]
-        return None if address.ip.is_loopback and address.port not in _WELL_KNOWN else self
+        if address.ip.is_loopback and address.port not in _WELL_KNOWN and address not in self._by_address:
+            return None
+        return self._of(address)
 
     def reach(self, target: Target, options: Options, clock: Clock) -> Upstream:
         """What `corepy.upstream.replaced` takes: no packet leaves loopback."""
         fake = self.at(target.address)
         if fake is None:
-            return PlainUpstream(target, options, clock)
+            return connect_by_kind(target, options, clock)
         return fake.connect(target, options, clock)
 
     def check(self) -> None:

@@ -62,7 +62,7 @@ class Program(Served):
         self._ports = move_ports(parsed, lambda port: self._ports.get(port) or free_port())
         add_line(parsed, "bind", "127.0.0.1")
         if not self._live:
-            replace_upstreams(parsed, self._targets(text), self._address)
+            replace_upstreams(parsed, self._targets(text), self.upstreams.resolve, self._address)
         (self._folder / "Corefile").write_text(written(parsed), encoding="utf-8")
 
     def _address(self, target: Target) -> str | None:
@@ -78,7 +78,7 @@ class Program(Served):
             return PlainUpstream(target, options, clock)
 
         try:
-            with replaced(note), _Trial(self._given, text):
+            with replaced(note, self.upstreams.look_up), _Trial(self._given, text):
                 return found
         except ConfigError:
             return self.upstreams.named

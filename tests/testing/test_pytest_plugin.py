@@ -1,0 +1,199 @@
+"""The plugin, in runs of pytest of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/test-your-corefile"
+COREFILE = ". {\n cache\n forward . 192.0.2.53\n}\nexample.net {\n acl {\n  block\n }\n}\n"
+WWW = "www.example.org. 300 IN A 192.0.2.1"
+
+
+class Run:
+    """pytest in a folder of its own, with the plugin."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.setenv("PYTHONWARNINGS", "error::ResourceWarning")
+        (pytester.path / "Corefile").write_text(COREFILE)
+
+    def __call__(self, *options: str) -> pytest.RunResult:
+        """Run the tests; none may write into the folder of another."""
+        return self.pytester.runpytest_subprocess(
+            "-p", "corepy.testing.pytest_plugin", "-p", "no:cacheprovider", "-ra", *options
+        )
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(pytester, monkeypatch)
+
+
+@pytest.fixture
+def binary(tmp_path: Path) -> str:
+    """A server that is a program of its own, as a CoreDNS is."""
+    path = tmp_path / "coredns"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m corepy "$@"\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def data(tests: object, **more: object) -> str:
+    """A data file."""
+    return json.dumps({"corefile": "Corefile", "upstreams": [{"answer": WWW}], "tests": tests, **more})
+
+
+# --- the example ---
+
+
+@pytest.fixture
+def example(run: Run) -> Run:
+    leave_out = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+    shutil.copytree(EXAMPLE, run.pytester.path, ignore=leave_out, dirs_exist_ok=True)
+    return run
+
+
+def test_the_example(example: Run) -> None:
+    result = example("-n2", "--corefile-coverage")
+    result.assert_outcomes(passed=10)
+    result.stdout.fnmatch_lines(["*Corefile:6  .", "*Corefile:23      forward . 10.1.0.53", "10 of 10 server blocks*"])
+
+
+def test_the_example_on_another_server(example: Run, binary: str) -> None:
+    result = example("--coredns-bin", binary)
+    result.assert_outcomes(passed=5, skipped=5)
+    result.stdout.fnmatch_lines(["SKIPPED*needs the clock of the test*"])
+    result.stdout.fnmatch_lines(["SKIPPED*10.9.8.7 can ask a server in this process*"])
+
+
+# --- fixtures ---
+
+
+def test_a_failure_shows_the_reply_and_what_the_server_said(run: Run) -> None:
+    run.pytester.makepyfile(
+        """
+        def test_compared(corefile):
+            dns = corefile(". {\\n log\\n whoami\\n}")
+            answer = dns.ask("www.example.org.")
+            assert answer.rcode == "NXDOMAIN"
+        """
+    )
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*last reply*", "*status: NOERROR*", ";www.example.org. IN A"])
+
+
+def test_an_unexpected_question_fails_the_test_at_its_end(run: Run) -> None:
+    run.pytester.makepyfile(
+        """
+        def test_asks(corefile):
+            corefile("Corefile").ask("www.example.org.")
+        """
+    )
+    result = run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["dns_upstream was asked", "  www.example.org. A over udp", "  nothing", "if that is*"])
+
+
+def test_what_no_test_has_met(run: Run) -> None:
+    run.pytester.makepyfile(
+        """
+        def test_one(corefile, dns_upstream):
+            dns_upstream.nxdomain()
+            assert corefile("Corefile").ask("www.example.org.").rcode == "NXDOMAIN"
+            corefile(". {\\n whoami\\n}").ask("www.example.org.")
+        """
+    )
+    result = run("--corefile-coverage")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([
+        "     1  Corefile:1  .", "     1  Corefile:2      cache", "     1  Corefile:3      forward . 192.0.2.53",
+        " never  Corefile:5  example.net", " never  Corefile:6      acl", "3 of 5 server blocks and plugins were met",
+    ])  # fmt: skip
+
+
+def test_nothing_heavy_is_imported_before_it_is_used(run: Run) -> None:
+    run.pytester.makepyfile(
+        """
+        import sys
+
+        def test_modules():
+            assert not {"lark", "dnslib", "yaml", "corepy.server", "corepy.query"} & set(sys.modules)
+        """
+    )
+    run().assert_outcomes(passed=1)
+
+
+# --- data files ---
+
+
+def test_cases_in_json_need_no_yaml(run: Run) -> None:
+    tests = {
+        "the cache answers": [
+            {"ask": "www.example.org. A", "expect": {"only": WWW, "ttl": 300, "flags": ["ra"], "from_upstream": True}},
+            {"advance": "100s"},
+            {"ask": "www.example.org. A", "expect": {"has": WWW.replace("300", "200"), "from_upstream": False}},
+        ],
+        "a client is refused": [{"ask": "example.net. A", "client": "10.1.2.3", "expect": {"rcode": "REFUSED"}}],
+        "another corefile": [
+            {"reload": ". {\n acl {\n drop\n }\n}"}, {"ask": "example.net. A", "expect": "silence"},
+        ],
+    }  # fmt: skip
+    (run.pytester.path / "good.dnstest.json").write_text(data(tests))
+    (run.pytester.path / "yaml.py").write_text("raise ImportError\n")
+    run("--import-mode=prepend").assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"ask": "www.example.org. A", "expect": {"rcode": "NXDOMAIN"}}, "step 1, ask www.example.org. A: wanted *"),
+        ({"ask": "www.example.org. A", "expect": "silence"}, "step 1, ask www.example.org. A: wanted no reply, got"),
+        ({"ask": "www.example.org. A", "expect": {"rcodes": 1}}, "*expect knows no 'rcodes'"),
+        ({"ask": "www.example.org. A", "expected": 1}, "step 1: unexpected 'expected', expected one of *"),
+        ({"what": 1}, "step 1: expected 'ask', 'advance' or 'reload', got what"),
+        ({"ask": "other.example. A"}, "  other.example. A over udp"),
+        ({"reload": "nonsense {\n nonsense\n}"}, "*step 1, reload*unknown directive*"),
+    ],
+)
+def test_a_case_that_fails_says_where(run: Run, step: object, message: str) -> None:
+    (run.pytester.path / "bad.dnstest.json").write_text(data({"it": [step]}))
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*bad.dnstest.json: it"])
+    result.stdout.fnmatch_lines([message])
+    assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "*bad.dnstest.json: the file lacks 'corefile': a path, or the text"),
+        ("[]", "*the file: expected words with values, got *"),
+        ('{"corefiles": "x"}', "*the file: unexpected 'corefiles', expected one of corefile, *"),
+        ("{", "*bad.dnstest.json: *"),
+    ],
+)
+def test_a_data_file_that_is_wrong_is_an_error(run: Run, text: str, message: str) -> None:
+    (run.pytester.path / "bad.dnstest.json").write_text(text)
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+
+
+def test_yaml_without_pyyaml_says_which_extra(run: Run) -> None:
+    (run.pytester.path / "bad.dnstest.yaml").write_text("corefile: Corefile\n")
+    (run.pytester.path / "conftest.py").write_text("import sys\nsys.modules['yaml'] = None\n")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*bad.dnstest.yaml: YAML needs PyYAML: pip install 'corepy[[]testing]'*"])
