@@ -142,8 +142,8 @@ def _is_network(zone: str) -> bool:
     Like CoreDNS, takes none whose text begins with a colon or as an IPv6 address with a zero: this keeps out
     `::/0` and networks of mapped IPv4 addresses.
     """
-    address, slash, _ = zone.partition("/")
-    if not slash or zone.startswith(":") or (zone.startswith("0") and ":" in zone):
+    address, _, length = zone.partition("/")
+    if not length.isdecimal() or zone.startswith(":") or (zone.startswith("0") and ":" in zone):
         return False
     try:
         ipaddress.ip_address(address)

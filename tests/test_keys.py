@@ -173,6 +173,7 @@ PARTS = ["example", ".", ":", "/", "53", "10.0.0.0", "2001:db8::", "/24", "/33",
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PARTS)).map("".join)))
 @example("\ud800")
+@example(r"\048.0.0.0/8")
 def test_any_word_is_a_key_or_an_error(text: str) -> None:
     try:
         found = parse_keys([Word(text)])
