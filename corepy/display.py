@@ -19,8 +19,7 @@ _FLAGS: Final = ((w.QR, "qr"), (w.AA, "aa"), (w.TC, "tc"), (w.RD, "rd"), (w.RA, 
 _SECTIONS: Final = ("ANSWER", "AUTHORITY", "ADDITIONAL")
 _EXTENDED_ERROR: Final = 15
 """The EDNS option for extended errors (RFC 8914 2)."""
-_COOKIE: Final = 10
-_OPTION_NAMES: Final = {codes.NSID: "NSID", codes.CLIENT_SUBNET: "CLIENT-SUBNET", 9: "EXPIRE", _COOKIE: "COOKIE"}
+_OPTION_NAMES: Final = {codes.NSID: "NSID", codes.CLIENT_SUBNET: "CLIENT-SUBNET", 9: "EXPIRE", 10: "COOKIE"}
 
 
 def show(wire: bytes) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,7 @@ def why(found: Explanation) -> list[str]:
 # --- the way down and back ---
 
 
+_NO_NEXT = "plugin/rewrite: no next plugin found"
 _FOLLOWING = (
     "b.test {\n hosts {\n  192.0.2.9 w.b.test\n }\n}\n"
     'a.test {\n template IN A {\n  answer "{{.Name}} 60 IN CNAME w.b.test."\n }\n}'
@@ -66,34 +68,33 @@ _FOLLOWING = (
             "b.example.org. A",
             [
                 "errors Corefile:6 passed on",
-                "hosts Corefile:2 passed on",
-                "forward Corefile:7 would ask 192.0.2.1:53 over udp",
-                "answered NOERROR without records",
+                "hosts Corefile:2 no entry, falls through; passed on",
+                "forward Corefile:7 would ask 192.0.2.1:53 over udp; answered NOERROR without records",
             ],
         ),
         (
             ". {\n forward . tls://192.0.2.1 {\n  tls_servername a.test\n }\n}",
             "b.test. A",
-            ["forward Corefile:2 would ask 192.0.2.1:853 over tls", "answered NOERROR without records"],
+            ["forward Corefile:2 would ask 192.0.2.1:853 over tls; answered NOERROR without records"],
         ),
         (
             ". {\n forward . dns.example:5353\n}",
             "b.test. A",
-            ["forward Corefile:2 would ask dns.example:5353 over udp", "answered NOERROR without records"],
+            ["forward Corefile:2 would ask dns.example:5353 over udp; answered NOERROR without records"],
         ),
         (
             "a.test {\n rewrite stop name www.a.test w.b.test\n errors\n}",
             "www.a.test. A",
             [
                 "errors Corefile:3 passed on",
-                "rewrite Corefile:2 failed, SERVFAIL: plugin/rewrite: no next plugin found",
+                f"rewrite Corefile:2 rule 1 at Corefile:2:2 applies; failed, SERVFAIL: {_NO_NEXT}",
             ],
         ),
         (
             _FOLLOWING,
             "www.a.test. A",
             [
-                "template Corefile:7 asks the server itself: w.b.test. IN A",
+                "template Corefile:7 the template at Corefile:7:2 matches; asks the server itself: w.b.test. IN A",
                 "hosts Corefile:2 answered NOERROR with 1 record",
                 "template Corefile:7 reply: answered NOERROR with 2 records",
             ],
@@ -101,7 +102,7 @@ _FOLLOWING = (
         (
             ". {\n acl {\n  drop\n }\n whoami\n}",
             "www.a.test. A",
-            ["acl Corefile:2 dropped: there is no reply"],
+            ["acl Corefile:2 dropped by rule 1 at Corefile:3:3; there is no reply"],
         ),
     ],
 )
@@ -114,7 +115,8 @@ def test_a_rewrite_and_its_way_back() -> None:
     text = "example.org {\n rewrite stop name www.example.org w.test\n forward . 192.0.2.1\n}"
     found = ask(text, stubs=Stubs(["w.test. 60 IN A 192.0.2.7"]))
     lines = plugins(found)
-    assert lines[0].endswith("passed on as www.example.org. IN A -> w.test. IN A")
+    passed_on = "passed on as www.example.org. IN A -> w.test. IN A"
+    assert lines[0] == f"rewrite Corefile:2 rule 1 at Corefile:2:2 applies; {passed_on}"
     assert lines[-3:] == [
         "rewrite Corefile:2 reply: question w.test. IN A -> www.example.org. IN A",
         "answer - w.test. 60 IN A 192.0.2.7",
@@ -177,7 +179,7 @@ _FIVE = [f"www.example.org. 60 IN A 192.0.2.{number}" for number in range(5)]
         ),
         (bytes, lambda query, _: Reply.refused(query), "passed on",
          ["NOERROR -> REFUSED", "flags -ra", "answer - www.example.org. 60 IN A 192.0.2.7"]),
-        (bytes, lambda *_: Reply.SILENCE, "passed on", ["dropped: there is no reply"]),
+        (bytes, lambda *_: Reply.SILENCE, "passed on", ["there is no reply"]),
         (bytes, lambda _, reply: Reply(reply.wire[:-1]), "passed on",
          ["changed the reply, which is not readable: record data cut short"]),
     ],
@@ -315,6 +317,48 @@ def test_a_header_that_nobody_expects() -> None:
     assert not ask(". {\n whoami\n}", proxied=Address.of("198.51.100.7", 7), stream=True).reply
 
 
+# --- plugins' own words ---
+
+_ACL = "example.org {\n acl {\n  allow type AAAA\n  block net 192.0.2.0/24\n  filter type MX\n }\n whoami\n}"
+_HOSTS = "example.org {\n hosts h example.org {\n  192.0.2.9 a.example.org\n  fallthrough b.example.org\n }\n whoami\n}"
+_TEMPLATE = (
+    '. {\n template IN A {\n  match ^a[.]\n  answer "{{.Name}} 60 IN A 192.0.2.1"\n  fallthrough example.org\n }\n'
+    " whoami\n}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "client", "words"),
+    [
+        (_ACL, "a.example.org. AAAA", "192.0.2.1", "allowed by rule 1 at Corefile:3:3"),
+        (_ACL, "a.example.org. A", "192.0.2.1", "blocked by rule 2 at Corefile:4:3"),
+        (_ACL, "a.example.org. MX", "127.0.0.1", "filtered by rule 3 at Corefile:5:3"),
+        (_ACL, "a.example.org. A", "127.0.0.1", "allowed: no rule is for the query"),
+        (_HOSTS, "b.example.org. A", "127.0.0.1", "no entry, falls through"),
+        (_HOSTS, "c.example.org. A", "127.0.0.1", "no entry, and no fallthrough for the name"),
+        (_HOSTS.replace("h example.org", "h example.com"), "a.example.org. A", "127.0.0.1",
+         "the name is in none of its zones"),
+        (_TEMPLATE, "a.example.org. A", "127.0.0.1", "the template at Corefile:2:2 matches"),
+        (_TEMPLATE, "b.example.com. A", "127.0.0.1",
+         "the template at Corefile:2:2 does not match, and has no fallthrough for the name"),
+        (". {\n rewrite type MX A\n rewrite name b.test c.test\n whoami\n}", "b.test. A", "127.0.0.1",
+         "rule 2 at Corefile:3:2 applies"),
+        (". {\n forward com 192.0.2.1\n forward org 192.0.2.2\n}", "b.org. A", "127.0.0.1",
+         "the name is not below FROM, or it is excepted"),
+        (". {\n forward . 192.0.2.1 {\n  next NOERROR\n }\n forward . 192.0.2.2\n}", "b.org. A", "127.0.0.1",
+         "NOERROR: the next forward line is asked"),
+        (". {\n cache\n whoami\n}", "b.org. A", "127.0.0.1", "miss"),
+    ],
+)  # fmt: skip
+def test_plugins_say_why(
+    text: str, question: str, client: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "h").write_text("")
+    monkeypatch.chdir(tmp_path)
+    found = ask(text, *question.split(), client=client)
+    assert words in [note for step in found.trace.steps for note in (*step.notes, *step.notes_back)]
+
+
 # --- what it is not ---
 
 
@@ -420,15 +464,20 @@ def test_json() -> None:
 def test_live_upstreams_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeUpstreams() as upstreams:
         upstreams["192.0.2.1"].fail("connection refused")
-        upstreams["192.0.2.2"].answer("www.example.org. 60 IN A 192.0.2.7")
+        upstreams["192.0.2.2"].answer(rcode=codes.SERVFAIL)
+        upstreams["192.0.2.3"].answer("www.example.org. 60 IN A 192.0.2.7")
         monkeypatch.setattr("corepy.explain.stubs.connect_by_kind", upstreams._connect)
-        text = ". {\n forward . 192.0.2.1 192.0.2.2 {\n  policy sequential\n  max_fails 0\n }\n}"
+        options = "  policy sequential\n  max_fails 0\n  failover SERVFAIL\n"
+        text = f". {{\n forward . 192.0.2.1 192.0.2.2 192.0.2.3 {{\n{options} }}\n}}"
         found = ask(text, stubs=Stubs(live=True))
     assert plugins(found) == [
         "forward Corefile:2 asks 192.0.2.1:53 over udp",
         "192.0.2.1:53 does not answer: connection refused",
         "asks 192.0.2.2:53 over udp",
-        "192.0.2.2:53 says NOERROR",
+        "192.0.2.2:53 says SERVFAIL",
+        "SERVFAIL: the next upstream is asked",
+        "asks 192.0.2.3:53 over udp",
+        "192.0.2.3:53 says NOERROR",
         "answered NOERROR with 1 record",
     ]
     assert "offline" not in as_text(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from corepy import codes, display
 from corepy.records import decode
@@ -12,6 +12,9 @@ from corepy.records import decode
 if TYPE_CHECKING:
     from corepy.explain.question import Explanation
     from corepy.explain.trace import Step
+
+_LINE: Final = 90
+"""Letters of what a plugin did that fit into a line beside its name."""
 
 
 def as_text(found: Explanation) -> str:
@@ -44,7 +47,8 @@ def _rows(found: Explanation) -> Iterable[tuple[str, str, str]]:
         at = found.places.get(id(step.plugin))
         place = f"{at.file}:{at.line}" if at else ""
         name = "  " * step.depth + step.plugin.name
-        for number, text in enumerate(words):
+        joined = "; ".join(words)
+        for number, text in enumerate([joined] if not back and len(joined) <= _LINE else words):
             yield ("", "", text) if number else (name, place, f"reply: {text}" if back else text)
 
 

@@ -18,7 +18,7 @@ _SHOWN: Final = 4
 def answered(reply: Reply) -> str:
     """What a reply is, in a few words."""
     if not reply.wire:
-        return "dropped: there is no reply"
+        return "there is no reply"
     count = int.from_bytes(reply.wire[6:8], "big")
     records = f" with {count} record{'s' * (count != 1)}" if count else ""
     nodata = " without records" if not count and _rcode(reply) == "NOERROR" else ""

@@ -15,6 +15,7 @@ from corepy.plugin import Directive, Outcome, Plugin, Query, Reply
 from corepy.words import Word, nearest, shown
 
 if TYPE_CHECKING:
+    from corepy.errors import Position
     from corepy.site import Site
 
 
@@ -52,6 +53,9 @@ _BLOCKED: Final = (15).to_bytes(2, "big")
 _FILTERED: Final = (17).to_bytes(2, "big")
 """Info codes (RFC 8914 4.16, 4.18)."""
 _ALLOW: Final = Action.ALLOW
+_NO_RULE: Final = Rule(_ALLOW)
+"""What counts where no rule fits."""
+_DONE: Final = {_ALLOW: "allowed", Action.BLOCK: "blocked", Action.FILTER: "filtered", Action.DROP: "dropped"}
 
 _ALLOWED_TOTAL: Final = Counter("acl_allowed_requests_total", "Queries that were let through.", ("server", "view"))
 _PLACE: Final = ("server", "zone", "view")
@@ -68,11 +72,15 @@ class Acl(Plugin):
 
     lists: list[RuleList] = field(default_factory=list)
     _site: Site | None = field(default=None, init=False, compare=False, repr=False)
+    _places: list[Position] = field(default_factory=list, init=False, compare=False, repr=False)
+    """Where the rules stand, one after the other."""
 
     @classmethod
     def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
         """One plugin with a list for each line."""
-        return [cls([_list(directive) for directive in directives])]
+        plugin = cls()
+        plugin.lists += [_list(directive, plugin._places) for directive in directives]
+        return [plugin]
 
     def configure(self, site: Site) -> None:
         """Remember the server block, whose view is a label of metrics, and not known yet."""
@@ -80,7 +88,10 @@ class Acl(Plugin):
 
     def serve(self, query: Query) -> Outcome:
         """Let the query pass, or answer as the rule that fits says."""
-        action, zones = self._decide(query)
+        rule, zones = self._decide(query)
+        if self.note is not None:
+            self.note(query, self._why(rule))
+        action = rule.action
         view = self._site.view if self._site else ""
         if action is _ALLOW:
             _ALLOWED_TOTAL.add(query.endpoint.server, view)
@@ -95,16 +106,25 @@ class Acl(Plugin):
             case _:
                 return Reply.SILENCE
 
-    def _decide(self, query: Query) -> tuple[Action, tuple[bytes, ...]]:
-        """What to do, and the zones of the list that says so."""
+    def _decide(self, query: Query) -> tuple[Rule, tuple[bytes, ...]]:
+        """The rule that says what to do, and the zones of its list."""
         packed, qtype = query.client.packed, query.qtype
         for zones, rules in self.lists:
             if not w.in_zones(query.key, zones):
                 continue
-            for action, types, networks in rules:
+            for rule in rules:
+                _, types, networks = rule
                 if (types is None or qtype in types) and (networks is None or packed in networks):
-                    return action, zones
-        return _ALLOW, ()
+                    return rule, zones
+        return _NO_RULE, ()
+
+    def _why(self, rule: Rule) -> str:
+        """The decision, with the number and place of its rule."""
+        if rule is _NO_RULE:
+            return "allowed: no rule is for the query"
+        number = next(at for at, each in enumerate(each for _, rules in self.lists for each in rules) if each is rule)
+        where = f" at {self._places[number]}" if self._places else ""
+        return f"{_DONE[rule.action]} by rule {number + 1}{where}"
 
 
 def _with_error(query: Query, reply: Reply, code: bytes) -> Reply:
@@ -115,9 +135,13 @@ def _with_error(query: Query, reply: Reply, code: bytes) -> Reply:
 # --- the Corefile ---
 
 
-def _list(directive: Directive) -> RuleList:
-    """Read `acl [ZONES...]` and the rules in its block."""
-    return RuleList(directive.origins(), tuple(_rule(line) for line in directive.lines()))
+def _list(directive: Directive, places: list[Position]) -> RuleList:
+    """Read `acl [ZONES...]` and the rules in its block, whose places join `places`."""
+    zones, rules = directive.origins(), []
+    for line in directive.lines():
+        rules.append(_rule(line))
+        places.append(line.at)
+    return RuleList(zones, tuple(rules))
 
 
 def _rule(line: Directive) -> Rule:

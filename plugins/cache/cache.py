@@ -121,6 +121,8 @@ class Cache(Plugin):
         return entry.known().count(now, self.settings.gap) >= self.settings.prefetch
 
     def _miss(self, query: Query, key: bytes, counts: Counts) -> Outcome:
+        if self.note is not None:
+            self.note(query, "miss")
         if query.qtype in _TRANSFERS:
             return self.next(query)
         return after(self.next(authenticated(query)), lambda reply: self.keep(query, key, reply, counts)[0])

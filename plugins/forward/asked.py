@@ -78,6 +78,7 @@ class Asked(Deferred):
             if self._down < len(order):
                 continue
             BROKEN.add()
+            self._note("all upstreams are down")
             if forward.failfast:
                 self.finish(Failure("no healthy proxies"))
                 return
@@ -143,12 +144,14 @@ class Asked(Deferred):
         if rcode in forward.failover:
             self._failovers += 1
             if self._failovers < len(self._order) and not self._late():
+                self._note(f"{codes.rcode_name(rcode)}: the next upstream is asked")
                 self.ask_next()
                 return True
         follower = forward.follower
         nodata = forward.next_on_nodata and rcode == codes.NOERROR and reply[6:8] == b"\0\0"
         if follower is None or not (rcode in forward.next_rcodes or nodata):
             return False
+        self._note(f"{'no data' if nodata else codes.rcode_name(rcode)}: the next forward line is asked")
         try:
             outcome = follower.serve(self.query)
         except Exception as error:  # noqa: BLE001 - what the chain raises behind a Deferred is its result
@@ -159,6 +162,11 @@ class Asked(Deferred):
         else:
             settle(outcome).then(self._hand_on, self._hand_on)
         return True
+
+    def _note(self, text: str) -> None:
+        """Words for who has the query explained."""
+        if self._forward.note is not None:
+            self._forward.note(self.query, text)
 
     def _hand_on(self, result: Reply | Exception) -> Reply:
         self.finish(result)

@@ -173,6 +173,8 @@ class Forward(Plugin):
     def serve(self, query: Query) -> Outcome:
         """Ask the upstreams, if the name falls under this line."""
         if not self._everything and not falls_under(query.key, self.zone, self.excepted):
+            if self.note is not None:
+                self.note(query, "the name is not below FROM, or it is excepted")
             return self.next(query)
         stream = self.force_tcp or (query.endpoint.transport != "udp" and self._on_stream(query))
         if self.concurrent >= self._limit:

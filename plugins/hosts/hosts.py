@@ -129,19 +129,28 @@ class Hosts(Plugin):
         elif qtype == codes.PTR:
             # Reverse mapping asks neither for zones nor for fallthrough (as CoreDNS).
             records = self._pointers(key)
-            return _answer(query, records, count(records)) if records else self.next(query)
+            return _answer(query, records, count(records)) if records else self._let_go(query, "no entry")
         return self._without_answer(query, key)
 
     def _without_answer(self, query: Query, key: bytes) -> Outcome:
         if not w.in_zones(key, self.zones):
-            return self.next(query)
+            return self._let_go(query, "the name is in none of its zones")
         falls = self.fallthrough.through(key)
         if falls and self.unsupported and query.qtype not in _RECORD_SIZE:
-            return self.next(query)
+            return self._let_go(query, "the type is unsupported, falls through")
         if self._tables and (self._addresses(codes.A, key) or self._addresses(codes.AAAA, key)):
             return Reply.build(query, flags=w.AA)
+        if falls:
+            return self._let_go(query, "no entry, falls through")
+        if self.note is not None:
+            self.note(query, "no entry, and no fallthrough for the name")
         # NXDOMAIN needs a SOA (RFC 2308 3), which a hosts file does not have: CoreDNS says SERVFAIL.
-        return self.next(query) if falls else Reply.failed(query)
+        return Reply.failed(query)
+
+    def _let_go(self, query: Query, why: str) -> Outcome:
+        if self.note is not None:
+            self.note(query, why)
+        return self.next(query)
 
     def _addresses(self, rtype: int, key: bytes) -> bytes:
         """The A or AAAA records of a name."""

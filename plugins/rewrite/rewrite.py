@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from corepy import codes
 from corepy.errors import Malformed
@@ -15,6 +15,9 @@ from corepy.plugins.rewrite.request import Request
 from corepy.plugins.rewrite.restore import Restoration
 from corepy.plugins.rewrite.rules import CnameRule, Rule
 
+if TYPE_CHECKING:
+    from corepy.errors import Position
+
 _PREDEFINED: Final = frozenset((codes.NSID, codes.CLIENT_SUBNET))
 """Options of rules that do not make a code known."""
 
@@ -24,6 +27,8 @@ class Rewrite(Plugin):
     """The rules of a server block, in their order: a request is changed by each that applies, until one says stop."""
 
     rules: Sequence[Rule] = ()
+    places: Sequence[Position] = field(default=(), compare=False)
+    """Where the rules stand."""
     _codes: frozenset[int] = field(init=False, compare=False, repr=False)
     """Codes of the options that rules name: known here, so that they come back to the client."""
 
@@ -36,9 +41,9 @@ class Rewrite(Plugin):
     @classmethod
     def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
         """One plugin: the rules of all lines in their order."""
-        return [cls([setup.read(directive) for directive in directives])]
+        return [cls([setup.read(directive) for directive in directives], [directive.at for directive in directives])]
 
-    def serve(self, query: Query) -> Outcome:
+    def serve(self, query: Query) -> Outcome:  # noqa: C901 - in parts it would cost each query a call more
         """Change the query, pass it on, and change the reply back.
 
         Plugins behind see the changed query, those in front the one that came. Where no rule has said stop and none
@@ -47,9 +52,12 @@ class Rewrite(Plugin):
         request = Request(query)
         restores = False
         for rule in self.rules:
-            if rule.apply(request) and rule.stop:
-                restores = True
-                break
+            if rule.apply(request):
+                if self.note is not None:
+                    self.note(query, self._which(rule))
+                if rule.stop:
+                    restores = True
+                    break
         try:
             changed = request.changed()
         except Malformed as error:
@@ -69,6 +77,12 @@ class Rewrite(Plugin):
             return after(self.next(changed), restoration.reply, restoration.failed)
         except Failure as error:
             _raise(restoration.failed(error), error)
+
+    def _which(self, rule: Rule) -> str:
+        """The rule by its number and place; equal rules do the same, so that the first of them may stand for all."""
+        number = self.rules.index(rule)
+        where = f" at {self.places[number]}" if self.places else ""
+        return f"rule {number + 1}{where} applies"
 
     async def _follow(self, changed: Query, restoration: Restoration) -> Reply:
         """The same where rules are about CNAMEs, for which the server itself may have to be asked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corepy import codes, expression
 from corepy import wire as w
@@ -15,6 +15,9 @@ from corepy.plugins.template.conditions import Conditions
 from corepy.plugins.template.data import ANY_CLASS, Data
 from corepy.plugins.template.functions import FUNCTIONS
 from corepy.words import Word, nearest, shown
+
+if TYPE_CHECKING:
+    from corepy.errors import Position
 
 _CLASSES: Final = {**codes.CLASSES, "ANY": ANY_CLASS}
 _RCODES: Final = {**codes.RCODES, "NOTIMPL": codes.NOTIMP, "BADSIG": codes.BADVERS}
@@ -49,6 +52,8 @@ class Rule:
     """For which names the rules and plugins behind this one are asked when no expression matches."""
     zone_names: dict[bytes, str] = field(init=False, repr=False, compare=False)
     """The zones as templates and metrics name them."""
+    at: Position | None = field(default=None, compare=False)
+    """Where the directive stands."""
     options: bytes | None = field(default=None, init=False)
     """EDNS options of the reply, encoded; None where it needs no OPT record of its own."""
 
@@ -67,7 +72,7 @@ class Rule:
         """Read `template CLASS TYPE [ZONE...]` and its block. Raises ConfigError."""
         rclass = _CLASSES[directive.choice(*_CLASSES)]
         rtype = _type(directive)
-        rule = cls(rclass, rtype, directive.origins())
+        rule = cls(rclass, rtype, directive.origins(), at=directive.at)
         names = ("match", "var", "expr", *_SECTIONS, "rcode", "ederror", "fallthrough", "upstream")
         for option in directive.options(*names):
             rule._read(option)

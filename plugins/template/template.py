@@ -64,8 +64,12 @@ class Templates(Plugin):
                 continue
             data = rule.match(query, zone)
             if data is not None:
+                if self.note is not None:
+                    self.note(query, f"the template at {rule.at} matches")
                 return self._answer(query, rule, data)
             if not rule.fallthrough.through(query.key):
+                if self.note is not None:
+                    self.note(query, f"the template at {rule.at} does not match, and has no fallthrough for the name")
                 return Reply.failed(query)
         return self.next(query)
 
