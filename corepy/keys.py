@@ -137,13 +137,13 @@ def _zones(word: Word, zone: str) -> list[bytes]:
 
 
 def _is_network(zone: str) -> bool:
-    """Whether the text is meant as a network and not as a name with a slash (RFC 2317).
+    """Whether the text is meant as a network and not as a name with a slash (RFC 2317), or with a final dot.
 
     Like CoreDNS, takes none whose text begins with a colon or as an IPv6 address with a zero: this keeps out
     `::/0` and networks of mapped IPv4 addresses.
     """
-    address, _, length = zone.partition("/")
-    if not length.isdecimal() or zone.startswith(":") or (zone.startswith("0") and ":" in zone):
+    address, slash, _ = zone.partition("/")
+    if not slash or zone.endswith(".") or zone.startswith(":") or (zone.startswith("0") and ":" in zone):
         return False
     try:
         ipaddress.ip_address(address)
