@@ -63,7 +63,8 @@ class Checked:
         """What `parse` and `configure` have not looked at: files that are out of reach, choices that are seldom meant.
 
         `lines` are the directives that the plugin was made of, unread again; `site` has been configured. An error is
-        what keeps the server from starting, all else is a `Rule`'s `warn(...)`. Opens no socket.
+        what keeps the server from starting, all else is a `Rule`'s `warn(...)`. One that is raised is the last one.
+        Opens no socket.
         """
         return ()
 

@@ -55,7 +55,10 @@ def _checked(parsed: Corefile, sites: list[site.Site]) -> Iterator[ConfigError]:
     """What the plugins find when they look at themselves."""
     for written, made in zip(parsed.blocks, sites, strict=True):
         for directives, plugin in Block(written, made).plugins():
-            for error in plugin.check([directive.unread() for directive in directives], made):
+            try:
+                for error in plugin.check([directive.unread() for directive in directives], made):
+                    yield error.locate(directives[0].at, plugin.name)
+            except ConfigError as error:
                 yield error.locate(directives[0].at, plugin.name)
 
 

@@ -103,6 +103,11 @@ def test_what_is_as_it_should_be(text: str) -> None:
             "a {\n file nowhere\n}",
             ["CPY210 2:7: cannot read zone file 'nowhere': No such file or directory: zone a."],
         ),
+        ("a {\n auto\n}", ["CPY211 2:2: there is no directory, and so no zone"]),
+        (
+            "a {\n whoami\n loadbalance weighted nowhere\n}",
+            ["CPY212 3:23: cannot read 'nowhere': No such file or directory"],
+        ),
         ("import nothing*\na {\n whoami\n}", ["CPY108 1:8: no file matches import nothing*"]),
     ],
 )

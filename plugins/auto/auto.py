@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
@@ -14,6 +14,7 @@ from corepy.errors import ConfigError, Position
 from corepy.expression import Expression
 from corepy.plugin import Directive, Outcome, Plugin, Query, Reply
 from corepy.plugins.auto.directory import Directory, Look
+from corepy.plugins.auto.lint import LEFT_OUT
 from corepy.watched import Watched
 from corepy.words import shown
 from corepy.zone import Authority, Zone, announce, closest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _TRANSFERS: Final = frozenset((codes.IXFR, codes.AXFR))
 _EXPRESSION: Final = r"db\.(.*)"
 _TEMPLATE: Final = "{1}"
+_NOTHING: Final = "there is no directory, and so no zone"
 
 
 @dataclass
@@ -83,19 +85,35 @@ class Auto(Plugin):
         self._site = site
         self.path = None if self.path is None else site.path(self.path)
 
-    async def start(self) -> None:
-        """Read the directory, and look at it from time to time. Raises ConfigError where it is out of reach."""
+    def ends(self) -> Sequence[bytes]:
+        """None for certain: its zones come and go."""
+        return ()
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the path
+        """Look at the directory, as `start` does. Raises ConfigError where it is out of reach."""
+        directory = self._open()
+        for remark in [_NOTHING] if directory is None else directory.look().remarks:
+            yield LEFT_OUT.warn(remark, self.at or lines[0].at)
+
+    def _open(self) -> Directory | None:
+        """The directory, if there is to be one. Raises ConfigError where it is out of reach."""
         if self.path is None:
-            self.log.warning("there is no directory, and so no zone")
-            return
+            return None
         try:
             self.path.stat()
         except FileNotFoundError:
-            pass   # the first look warns
+            pass   # the first look remarks it
         except OSError as error:
             what = f"cannot access directory {shown(str(self.path))}: {error.strerror}"
             raise ConfigError(what, self.at, plugin=self.name) from error
-        directory = Directory(self.path, self._compiled or expressions.compile(self.expression), self.template)
+        return Directory(self.path, self._compiled or expressions.compile(self.expression), self.template)
+
+    async def start(self) -> None:
+        """Read the directory, and look at it from time to time. Raises ConfigError where it is out of reach."""
+        directory = self._open()
+        if directory is None:
+            self.log.warning(_NOTHING)
+            return
         self._watched = Watched(lambda: (directory.look(),), self._use)
         await self._watched.read()
         self._watched.watch(self.clock, self.reload, self._complain)

@@ -56,15 +56,24 @@ class Autopath(Plugin):
         """Get to know the other plugins."""
         self._site = site
 
+    def check(self, lines: Sequence[Directive], site: Site) -> Sequence[ConfigError]:  # noqa: ARG002 - it has the names
+        """Look for the plugin, as `start` does. Raises ConfigError."""
+        self._find(site)
+        return ()
+
     def start(self) -> None:
         """Find the plugin that knows search paths; without it nothing is completed, as on CoreDNS."""
-        self._search_path: SearchPath | None = None
-        for plugin in self._site.plugins:
+        self._search_path = self._find(self._site)
+
+    def _find(self, site: Site) -> SearchPath | None:
+        """What knows search paths in this server block. Raises ConfigError where the plugin that should does not."""
+        path: SearchPath | None = None
+        for plugin in site.plugins:
             if self.source and plugin.name == self.source:
-                found = getattr(plugin, "search_path", None)
-                if found is None:
+                path = getattr(plugin, "search_path", None)
+                if path is None:
                     raise ConfigError(f"the plugin {self.source} knows no search paths", self.at, plugin=self.name)
-                self._search_path = found
+        return path
 
     def serve(self, query: Query) -> Outcome:
         """Complete a name below the first domain of the client's search path; pass on any other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -15,6 +15,7 @@ from corepy.duration import format_duration
 from corepy.errors import Malformed, Position
 from corepy.networks import NetworkSet
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply, after
+from corepy.plugins.loadbalance import lint
 from corepy.plugins.loadbalance.reorder import addresses_alone, reorder
 from corepy.plugins.loadbalance.weights import Weights, parse_weights
 from corepy.watched import WatchedFile
@@ -71,6 +72,11 @@ class LoadBalance(Plugin):
         """Learn where relative paths begin."""
         if self.weights is not None:
             self.weights = site.path(self.weights)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the path
+        """Read the weight file, as `start` does."""
+        if self.weights is not None:
+            yield from lint.check(self.weights, self.at or lines[0].at, waits=self.reload > 0)
 
     async def start(self) -> None:
         """Read the weight file. Raises ConfigError where it has mistakes, or is missing and not looked for again."""
