@@ -2,7 +2,7 @@
 
 Both are bytes first. A `Query` reads its header and question where they lie; names as text, addresses as objects and
 the whole message as a `dnslib` record are made when somebody asks. A `Reply` is made from bytes or from records and
-makes the other when asked. This module is one of the few that know `dnslib`, and imports it when it is first needed.
+makes the other when asked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
-from corepy import codes
+from corepy import codes, dnsrecords
 from corepy import wire as w
 from corepy.address import Address
 from corepy.errors import Malformed
@@ -232,7 +232,7 @@ class Query:
     def record(self) -> dnslib.DNSRecord:
         """The whole message as a `dnslib` record, parsed once; raises Malformed where dnslib cannot read it."""
         if self._record is None:
-            self._record = _parse(self.wire)
+            self._record = dnsrecords.parse(self.wire)
         return self._record
 
     def with_wire(self, wire: bytes) -> Query:
@@ -329,9 +329,9 @@ class Reply:
         Raises ValueError for text that is no record.
         """
         made = cls.build(query, rcode, flags=w.AA if authoritative else 0).edit()
-        made.record.add_answer(*_records(records))
-        made.record.add_auth(*_records(authority))
-        made.record.add_ar(*_records(additional))
+        made.record.add_answer(*dnsrecords.records(records))
+        made.record.add_auth(*dnsrecords.records(authority))
+        made.record.add_ar(*dnsrecords.records(additional))
         return made
 
     @property
@@ -348,7 +348,7 @@ class Reply:
     def record(self) -> dnslib.DNSRecord:
         """The reply as a `dnslib` record, parsed once. Only that of an edited copy may be changed."""
         if self._record is None:
-            self._record = _parse(self.wire)
+            self._record = dnsrecords.parse(self.wire)
         return self._record
 
     def with_option(self, code: int, data: bytes) -> Reply:
@@ -372,7 +372,7 @@ class Reply:
         copy = Reply.__new__(Reply)
         copy.plain = False
         copy.more = self.more
-        copy._record = _parse(self.wire)  # noqa: SLF001 - a copy of our own class
+        copy._record = dnsrecords.parse(self.wire)  # noqa: SLF001 - a copy of our own class
         return copy
 
     def __repr__(self) -> str:
@@ -383,26 +383,3 @@ class Reply:
 
 
 Reply.SILENCE = Reply(b"")
-
-
-def _parse(wire: bytes) -> Any:
-    """The message as dnslib sees it; its several error types become one."""
-    import dnslib  # noqa: PLC0415 - most servers never need it
-
-    try:
-        return dnslib.DNSRecord.parse(wire)
-    except (dnslib.DNSError, ValueError, IndexError, KeyError, struct.error) as error:
-        raise Malformed(f"dnslib: {error}", codes.FORMERR) from None
-
-
-def _records(given: Sequence[Any]) -> list[Any]:
-    """Records from objects and zone file text."""
-    import dnslib  # noqa: PLC0415 - most servers never need it
-
-    made: list[Any] = []
-    for one in given:
-        try:
-            made += dnslib.RR.fromZone(one) if isinstance(one, str) else [one]
-        except (dnslib.DNSError, ValueError, IndexError, KeyError, struct.error, AttributeError) as error:
-            raise ValueError(f"{one!r} is no record: {error}") from None
-    return made
