@@ -143,3 +143,11 @@ def test_the_kernel_agrees() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.bind(Address.of("127.0.0.1", 0).to_tuple())
         assert Address.from_tuple(here.getsockname()).host == "127.0.0.1"
+
+
+def test_addresses_as_people_type_them() -> None:
+    assert Address.read("192.0.2.1", 53) == Address.of("192.0.2.1", 53)
+    assert Address.read("2001:db8::1#5353", 53) == Address.of("2001:db8::1", 5353)
+    for text in ("", "#53", "192.0.2.1#", "192.0.2.1#x", "192.0.2.1#65536", "192.0.2.1#٣", "host"):
+        with pytest.raises(ValueError, match=r"is not a"):
+            Address.read(text, 53)

@@ -10,7 +10,7 @@ from corepy import codes
 from corepy.chain import fold
 from corepy.deferred import settle
 from corepy.errors import Failure
-from corepy.plugin import Deferred, Outcome, Plugin, Query, Reply, after
+from corepy.plugin import Deferred, Outcome, Plugin, Query, Reply, Serve, after
 from corepy.testing import make_query
 
 QUERY = make_query()
@@ -191,3 +191,21 @@ def test_behind_the_last_plugin_an_authority_refuses_and_others_fail() -> None:
     assert serve is not None
     with pytest.raises(Failure):
         serve(QUERY)
+
+
+def test_a_chain_can_be_watched() -> None:
+    seen: list[Plugin] = []
+
+    def wrap(plugin: Plugin, serve: Serve) -> Serve:
+        def watched(query: Query) -> Outcome:
+            seen.append(plugin)
+            return serve(query)
+
+        return watched
+
+    first, silent, last = Passes(), Plugin(), Answers()
+    serve = fold([first, silent, last], wrap=wrap)
+    assert serve is not None
+    assert serve(QUERY) is ANSWER
+    assert seen == [first, last]
+    assert first.queries == 1

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
-from corepy import codes, corefile, registry
+from corepy import codes, corefile, registry, site
 from corepy import wire as w
 from corepy.address import Address
 from corepy.errors import ConfigError
-from corepy.explain import Asked, Explanation, Stubs, as_json, as_text, explain
+from corepy.explain import Asked, Explanation, Stubs, Trace, as_json, as_text, explain
 from corepy.plugin import Failure, Outcome, Plugin, Query, Reply, after
-from corepy.testing import FakeUpstreams, message
+from corepy.testing import FakeUpstreams, Running, message
 
 
 def ask(
@@ -481,3 +481,63 @@ def test_live_upstreams_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         "answered NOERROR with 1 record",
     ]
     assert "offline" not in as_text(found)
+
+
+# --- it is what serves ---
+
+_SERVED = """\
+example.org {
+    errors
+    acl {
+        block type TXT
+        filter type MX
+    }
+    rewrite name prefix old. new.
+    rewrite type SRV A
+    cache 30
+    hosts {
+        192.0.2.9 new.a.example.org b.example.org
+        fallthrough a.example.org c.example.org
+    }
+    template IN AAAA c.example.org {
+        match ^x
+        answer "{{.Name}} 60 IN AAAA 2001:db8::1"
+        fallthrough x.c.example.org
+    }
+    template IN A c.example.org {
+        match ^alias
+        answer "{{.Name}} 60 IN CNAME b.example.org."
+        fallthrough
+    }
+    forward c.example.org 192.0.2.1 {
+        except z.c.example.org
+    }
+}
+org {
+    template IN ANY {
+        rcode NXDOMAIN
+    }
+}
+"""
+_ASKED = [
+    f"{name} {qtype}"
+    for name in ("old.a.example.org.", "b.example.org.", "alias.c.example.org.", "x.c.example.org.", "z.c.example.org.")
+    for qtype in ("A", "AAAA", "TXT", "MX", "SRV")
+] + ["example.com. A", "other.org. A", "example.org. DS"]
+
+
+@pytest.mark.parametrize("question", _ASKED)
+def test_the_served_chain_does_the_same(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps that a running server leaves, asked over UDP, are those of the explanation."""
+    stubs, trace = Stubs(["c.example.org. 60 IN A 192.0.2.7"]), Trace()
+    explained = ask(_SERVED, *question.split(), stubs=Stubs(stubs.records))
+    stubs.watch(trace)
+    monkeypatch.setattr(site, "build", partial(site.build, wrap=trace.wrap))
+    with stubs.in_place(), Running(_SERVED) as server:
+        reply = server.ask(*question.split())
+    assert reply.wire == explained.reply
+    assert _told(trace) == _told(explained.trace)
+
+
+def _told(trace: Trace) -> list[tuple[str, int, list[str], list[str]]]:
+    return [(step.plugin.name, step.depth, step.on_the_way(), step.on_the_way_back()) for step in trace.steps]

@@ -69,6 +69,8 @@ class Explanation:
     trace: Trace
     places: Mapping[int, Position]
     """Where the directives of plugins stand, by the id of the plugin."""
+    transport: str = "udp"
+    """What carries the question, as plugins see it: `udp`, `tcp`, `tls`."""
     door: str = ""
     """What became of the PROXY header, where there is a door or a header."""
     zones: list[Zone] = field(default_factory=list)
@@ -78,9 +80,10 @@ class Explanation:
 
 
 async def explain(corefile: Corefile, asked: Asked, stubs: Stubs | None = None, *, port: int = 53) -> Explanation:
-    """Ask a Corefile one question. Needs a running event loop. Raises ConfigError where it cannot be served.
+    """Ask a Corefile one question. Needs an event loop of its own. Raises ConfigError where it cannot be served.
 
-    `port` is for zones that say none. Lines that plugins log go to standard error.
+    A Corefile is good for one question, since reading its directives uses them up. `port` is for zones that say none.
+    Lines that plugins log go to standard error.
     """
     stubs, trace = stubs or Stubs(), Trace()
     with redirect_stdout(sys.stderr), stubs.in_place():
@@ -221,32 +224,33 @@ async def _ask(server: _Server, asked: Asked, found: Explanation) -> None:
     bind = server.bind(asked)
     listener = server.listeners[bind]
     found.listener = bind.server
-    wire = _admit(listener, asked, _local(bind, asked), found)
+    side, local = endpoint(bind, asked), _local(bind, asked)
+    found.transport = side.transport
+    wire = _admit(listener, asked, local, found, stream=side.proto == "tcp")
     if not wire:
         return
-    side = endpoint(bind, asked)
     try:
-        query = Query(wire, side, found.client, _local(bind, asked))
+        query = Query(wire, side, found.client, local)
     except Malformed as error:
         found.door = f"{found.door}{'; ' * bool(found.door)}not a query: {error}"
         found.reply = error_reply(wire, error.rcode) if error.rcode is not None else b""
         return
-    found.zones = server.zones(bind, Query(wire, side, found.client, _local(bind, asked)))
+    found.zones = server.zones(bind, Query(wire, side, found.client, local))
     found.reply = listener.seal(query, await listener.answer(query))
 
 
-def _admit(listener: Listener, asked: Asked, local: Address, found: Explanation) -> bytes:
+def _admit(listener: Listener, asked: Asked, local: Address, found: Explanation, *, stream: bool) -> bytes:
     """The message behind the door, empty where it is not let in; the client and the words go into `found`."""
-    header = encode_v2(asked.proxied, local, stream=asked.stream) if asked.proxied else b""
+    header = encode_v2(asked.proxied, local, stream=stream) if asked.proxied else b""
     door = listener.door
     if door is None:
         if header:
             found.door = "no proxyproto on this listener: the PROXY header is taken for the message"
-        return asked.wire if not header else b"" if asked.stream else header + asked.wire
+        return asked.wire if not header else b"" if stream else header + asked.wire
     drops = door.drops.counts if isinstance(door, Door) else {}
     before = dict(drops)
     now = SYSTEM.now()
-    if asked.stream:
+    if stream:
         admitted = door.stream().feed(header + frame(asked.wire), asked.peer, now)
     else:
         admitted = door.datagram(header + asked.wire, asked.peer.to_sockaddr(), now)

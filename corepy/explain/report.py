@@ -35,8 +35,7 @@ def as_text(found: Explanation) -> str:
 
 def _headline(found: Explanation) -> str:
     asked = found.asked
-    over = "tcp" if asked.stream else "udp"
-    text = f"; {display.question(asked.wire)} from {found.client} over {over}"
+    text = f"; {display.question(asked.wire)} from {found.client} over {found.transport}"
     return text if found.live else f"{text}; offline: no upstream is asked"
 
 
@@ -65,7 +64,7 @@ def as_json(found: Explanation) -> dict[str, Any]:
     chosen = next((zone for zone in found.zones if zone.chosen), None)
     return {
         "question": display.question(asked.wire),
-        "transport": "tcp" if asked.stream else "udp",
+        "transport": found.transport,
         "peer": str(asked.peer),
         "client": str(found.client),
         "live": found.live,
