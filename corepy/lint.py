@@ -126,7 +126,7 @@ def _never_reached(rule: Rule, reading: Reading) -> Iterator[ConfigWarning]:
 )
 def _unused_snippet(rule: Rule, reading: Reading) -> Iterator[ConfigWarning]:
     for snippet in reading.corefile.snippets:
-        if not snippet.used:
+        if not snippet.used and not reading.corefile.errors:   # who wanted it may not have been understood
             yield rule.warn(f"snippet {shown(snippet.name)} is never imported", snippet.name.at)
 
 
@@ -172,7 +172,7 @@ def _outside(rule: Rule, reading: Reading) -> Iterator[ConfigWarning]:
     ". {\n    bind 127.0.0.1\n}\n",
 )
 def _nothing_serves(rule: Rule, reading: Reading) -> Iterator[ConfigWarning]:
-    for block in reading.blocks:
+    for block in [] if reading.corefile.errors else reading.blocks:   # what serves may not have been understood
         made = {plugin.name for plugin in block.site.plugins}
         if all(plugin.serve is None for plugin in block.site.plugins) and made.issuperset(_names(block)):
             yield rule.warn("no directive of this server block answers queries", block.written.at)

@@ -185,15 +185,11 @@ def build(
 
     `wrap` goes around every plugin of every chain, for who wants to see what they do.
     """
-    errors: list[ConfigError] = []
-    sites: list[Site] = []
-    for block in corefile.blocks:
-        _site(block, default_port, clock, errors, sites)
+    sites, groups, errors = draft(corefile, default_port=default_port, clock=clock)
+    if errors:
+        raise ConfigErrors(errors)
     for site in sites:
         site.chain = fold(site.plugins, site.follow, wrap)
-    groups = _group(sites, errors)
-    if errors:
-        raise ConfigErrors(in_order(errors, corefile.files))
     zones = {bind: list(dict.fromkeys(zone for zone, _ in routes)) for bind, routes in groups.items()}
     report = next((site.report for site in sites if site.report), None)
     sets = {bind: routes[0][1].sockets for bind, routes in groups.items()}
@@ -201,14 +197,22 @@ def build(
     return Configuration(sites, listeners, zones, sets, corefile.digest)
 
 
-def draft(corefile: Corefile, *, default_port: int = 53) -> tuple[list[Site], list[ConfigError]]:
-    """The sites of a Corefile, one for each block, as far as they can be made, and all that is wrong; opens nothing."""
+class Draft(NamedTuple):
+    """What can be made of a Corefile, however wrong it is: a site for each block, where they are served, all errors."""
+
+    sites: list[Site]
+    groups: dict[Bind, _Routes]
+    errors: list[ConfigError]
+
+
+def draft(corefile: Corefile, *, default_port: int = 53, clock: Clock = SYSTEM) -> Draft:
+    """The sites of a Corefile, without their chains, and all that is wrong; opens nothing."""
     errors: list[ConfigError] = []
     sites: list[Site] = []
     for block in corefile.blocks:
-        _site(block, default_port, SYSTEM, errors, sites)
-    _group(sites, errors)
-    return sites, in_order(errors, corefile.files)
+        _site(block, default_port, clock, errors, sites)
+    groups = _group(sites, errors)
+    return Draft(sites, groups, in_order(errors, corefile.files))
 
 
 def in_order(errors: list[ConfigError], files: list[str]) -> list[ConfigError]:
@@ -261,9 +265,15 @@ def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -
             directive.finish()
     except ConfigError as error:
         raise ConfigErrors(mistakes(cls, directives) or [error]) from None
+    errors: list[ConfigError] = []
     for plugin in plugins:
         plugin.name, plugin.clock, plugin.log = name, clock, Log(f"plugin/{name}: ")
-        plugin.configure(site)
+        try:
+            plugin.configure(site)
+        except ConfigError as error:
+            errors.append(error)
+    if errors:
+        raise ConfigErrors(errors)
     return plugins
 
 

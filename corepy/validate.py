@@ -26,7 +26,7 @@ def validate(source: Source) -> list[ConfigError]:
         return [ConfigError(str(error))]
     parsed = corefile.read(text, source.name)
     with _quiet():
-        sites, errors = site.draft(parsed, default_port=source.port)
+        sites, _, errors = site.draft(parsed, default_port=source.port)
         found = [*errors, *_unknown(parsed), *_checked(parsed, sites), *lint(parsed, sites)]
     credible = [error for error in found if _is_credible(error, parsed)]
     each = {(error.at, error.what): error for error in [*credible, *parsed.errors]}

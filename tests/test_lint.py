@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,19 @@ ROOT = Path(__file__).parents[1]
 
 for each in ROOT.glob("plugins/*/lint.py"):
     import_module(f"corepy.plugins.{each.parent.name}.lint")   # so that its rules are there
+
+
+DOCUMENT = ROOT / "docs/lint.md"
+
+
+def test_every_rule_is_in_the_manual_in_its_place() -> None:
+    """The manual is made of the rules; where this fails, it is to be written anew from `described`."""
+    described = [
+        f"## {rule.id}: {rule.title}\n\n{rule.why}\n\n```\n{rule.example}```\n"
+        for rule in (RULES[name] for name in sorted(RULES))
+    ]
+    _, *sections = re.split("^(?=## )", DOCUMENT.read_text(), flags=re.MULTILINE)
+    assert [section.rstrip() for section in sections] == [section.rstrip() for section in described]
 
 
 def found(text: str) -> list[str]:

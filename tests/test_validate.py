@@ -61,9 +61,21 @@ def test_ten_mistakes_are_found_at_once() -> None:
     ]
 
 
+def test_files_that_are_missing_are_found_for_each_line() -> None:
+    words = ["nowhere/resolv.conf", "neither/resolv.conf"]
+    lines = "".join(f" forward {zone}.a {word}\n" for zone, word in zip("bc", words, strict=True))
+    assert [line.partition(" ")[2][:6] for line in found(f"a {{\n{lines}}}\n")] == ["2:14: ", "3:14: "]
+
+
 def test_what_an_open_block_takes_in_is_not_held_against_it() -> None:
     assert found("a {\n whoami x\n log {\n whoami\n}\nb {\n whoami\n}\n") == [
         "1:3: the block is not closed, expected '}' below it",
+    ]
+
+
+def test_nothing_is_missed_in_what_was_not_understood() -> None:
+    assert found("(s) {\n whoami\n}\na {\n import s twice\n}\n") == [
+        "5:11: import takes one argument, not 'twice' too, expected one file, pattern or snippet"
     ]
 
 
