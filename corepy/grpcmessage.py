@@ -15,14 +15,13 @@ from corepy import wire as w
 PATH: Final = b"/coredns.dns.DnsService/Query"
 """The method, as the path of a request."""
 CONTENT_TYPE: Final = b"application/grpc"
-"""What the type of a request and a response begins with; `+proto` and the like may follow."""
+"""The type of a request and a response."""
 PREFIX: Final = struct.Struct("!BI")
 """Whether what follows is compressed, and how long it is."""
 MAX_BODY: Final = PREFIX.size + 4 + w.MAX_MESSAGE
 """Octets of a request or a response: prefix, the field's tag and length, and the largest message there is. CoreDNS has
 the same bound, so fields that nobody knows may only come with a smaller message."""
-OK: Final = 0
-NOT_FOUND: Final = 5
+NOT_FOUND: Final = 5   # the status of a call about something that does not exist
 STATUS: Final = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
     "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
@@ -30,12 +29,17 @@ STATUS: Final = (
 )  # fmt: skip
 """The names of gRPC's status codes, by their numbers."""
 
-_MESSAGE: Final = 1
+_MESSAGE: Final = 1   # the number of the field
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 """Protobuf's wire types; the other two, groups, are of a time before proto3."""
 _TAG: Final = bytes([_MESSAGE << 3 | _LENGTH])
 _MAX_VARINT: Final = 10
 """Octets of the longest varint: 64 bits, seven in each."""
+
+
+def is_grpc(content_type: bytes) -> bool:
+    """Whether a type is gRPC's; `+proto` and parameters may follow its name, which is not that of gRPC-Web."""
+    return content_type.startswith(CONTENT_TYPE) and content_type[len(CONTENT_TYPE) :][:1] in (b"", b"+", b";")
 
 
 def pack(wire: bytes) -> bytes:

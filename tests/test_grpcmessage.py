@@ -95,8 +95,23 @@ def test_any_bytes(body: bytes) -> None:
 @given(st.binary(min_size=1, max_size=300), st.data())
 def test_nothing_less_than_a_packet_is_one(wire: bytes, data: st.DataObject) -> None:
     body = pack(wire)
-    with pytest.raises(ValueError, match="octets|cut short|no message"):
+    with pytest.raises(ValueError, match=r"octets|cut short|no message"):
         unpack(body[: data.draw(st.integers(0, len(body) - 1))])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_it"),
+    [
+        (b"application/grpc", True),
+        (b"application/grpc+proto", True),
+        (b"application/grpc;charset=utf-8", True),
+        (b"application/grpc-web", False),
+        (b"text/html", False),
+        (b"", False),
+    ],
+)
+def test_content_types(content_type: bytes, is_it: bool) -> None:
+    assert grpcmessage.is_grpc(content_type) is is_it
 
 
 def test_status_names() -> None:

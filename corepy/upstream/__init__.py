@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from corepy.upstream.ask import ask, look_up
+from corepy.upstream.ask import ask, ask_any, look_up
 from corepy.upstream.ask import look_up_by_system as look_up_for_real
 from corepy.upstream.base import RESOLUTION, Ask, Connect, Options, Target, Upstream, Waiter
 from corepy.upstream.dice import draw
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def missing(kind: str) -> str:
     """The extra of corepy without which there are no upstreams of this kind; empty where nothing is missing."""
-    return "https" if kind == "https" and find_spec("h2") is None else ""
+    return kind if kind in ("https", "grpc") and find_spec("h2") is None else ""
 
 
 def connect_by_kind(target: Target, options: Options, clock: Clock) -> Upstream:
@@ -44,6 +44,10 @@ def connect_by_kind(target: Target, options: Options, clock: Clock) -> Upstream:
         from corepy.upstream.https import HttpsUpstream  # noqa: PLC0415 - what it needs is an extra
 
         return HttpsUpstream(target, options, clock)
+    if target.kind == "grpc":
+        from corepy.upstream.grpc import GrpcUpstream  # noqa: PLC0415 - likewise
+
+        return GrpcUpstream(target, options, clock)
     return PlainUpstream(target, options, clock)
 
 
@@ -79,6 +83,6 @@ def replaced(fake: Connect, names: LookUp | None = None) -> Iterator[None]:
 
 __all__ = [
     "RESOLUTION", "Ask", "Check", "Connect", "Host", "Options", "Target", "Upstream", "Waiter", "Watched", "ask",
-    "client_context", "connect", "connect_by_kind", "draw", "look_up", "look_up_by_system", "match", "missing",
-    "read_targets", "replaced",
+    "ask_any", "client_context", "connect", "connect_by_kind", "draw", "look_up", "look_up_by_system", "match",
+    "missing", "read_targets", "replaced",
 ]  # fmt: skip

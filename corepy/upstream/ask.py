@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class _Waiter:
-    """A waiter with a future for its reply."""
+    """A waiter with a future for its reply, which has to match a question where there is one."""
 
-    def __init__(self, wire: bytes, due: float) -> None:
+    def __init__(self, due: float, question: bytes = b"") -> None:
         self.due = due
         self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._question = wire[12 : w.question_end(wire)]
+        self._question = question
 
     def take(self, wire: bytes) -> bool:
         """The reply, if it matches."""
-        reply = match(self._question, wire)
+        reply = match(self._question, wire) if self._question else wire
         if reply is not None and not self.reply.done():
             self.reply.set_result(reply)
         return reply is not None
@@ -45,7 +45,17 @@ async def ask(over: Ask, wire: bytes, clock: Clock, timeout: float = 2.0) -> byt
 
     Raises Failure where there is none in time, in seconds.
     """
-    waiter = _Waiter(wire, clock.now() + timeout)
+    waiter = _Waiter(clock.now() + timeout, wire[12 : w.question_end(wire)])
+    over(wire, waiter)
+    return await waiter.reply
+
+
+async def ask_any(over: Ask, wire: bytes, due: float) -> bytes:
+    """Whatever an upstream says to a query, which may be garbled: for transports on which nobody else can speak.
+
+    Raises Failure where nothing comes before `due`, on the clock of the upstream.
+    """
+    waiter = _Waiter(due)
     over(wire, waiter)
     return await waiter.reply
 

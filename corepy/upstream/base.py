@@ -48,7 +48,7 @@ class Upstream(Protocol):
 
 
 class Target(NamedTuple):
-    """Where an upstream is and what it speaks; `kind` is `dns`, `tls` or `https`."""
+    """Where an upstream is and what it speaks; `kind` is `dns`, `tls`, `https` or `grpc`."""
 
     address: Address
     kind: str = "dns"
@@ -83,8 +83,10 @@ class Options:
     """For targets of kind `tls`."""
     https: ssl.SSLContext | None = None
     """For targets of kind `https`; it offers `h2`."""
+    grpc: ssl.SSLContext | None = None
+    """For targets of kind `grpc`; it offers `h2`. Without it they are asked in plain text."""
     doh_method: str = "POST"
-    """How those are asked: POST or GET."""
+    """How targets of kind `https` are asked: POST or GET."""
 
 
 Connect: TypeAlias = Callable[[Target, Options, Clock], Upstream]

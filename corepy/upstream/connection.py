@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
+from corepy import codes
 from corepy.address import Address
 from corepy.errors import Failure
 from corepy.upstream.base import CLOSED, Waiter, reason
@@ -23,7 +24,7 @@ _UNSENT: Final = 1 << 18
 
 
 class Connection(asyncio.Protocol, Generic[K]):
-    """One connection and who waits on it. A kind of its own says how questions and replies look (`framed`, `https`)."""
+    """One connection and who waits on it. A kind of its own says how questions and replies look (`framed`, `http2`)."""
 
     most: ClassVar[int]
     """Connections of this kind to one upstream."""
@@ -99,7 +100,8 @@ class Connection(asyncio.Protocol, Generic[K]):
         self._transport = transport
         local = Address.from_tuple(transport.get_extra_info("sockname"))
         self._names = f"{local}->{self.pool.remote}"
-        if self.alpn and transport.get_extra_info("ssl_object").selected_alpn_protocol() != self.alpn:
+        tls = transport.get_extra_info("ssl_object")
+        if self.alpn and tls is not None and tls.selected_alpn_protocol() != self.alpn:
             self._give_up(f"tls: the server does not speak {self.alpn}")
         if self in self.pool.connections:
             self.flush()
@@ -130,8 +132,8 @@ class Connection(asyncio.Protocol, Generic[K]):
         """It is of no more use, though it was."""
         self._end(self._failure(why))
 
-    def _failure(self, why: str) -> Failure:
-        return Failure(f"read tcp {self._names}: {why}")
+    def _failure(self, why: str, rcode: int = codes.SERVFAIL) -> Failure:
+        return Failure(f"read tcp {self._names}: {why}", rcode)
 
     def _end(self, error: Failure) -> None:
         """No reply comes this way any more."""

@@ -1,4 +1,4 @@
-"""The connections to one upstream, over TCP, TLS or HTTPS: kept, shared if need be (RFC 7766 6.2), and bounded.
+"""The connections to one upstream, over TCP, TLS or HTTP/2: kept, shared if need be (RFC 7766 6.2), and bounded.
 
 A question takes a connection on which nobody waits, else a new one; when there are as many as there may be, it joins
 those on the connection with the fewest. Where sharing costs nothing it joins them at once. A kept connection that the
@@ -32,7 +32,7 @@ class ConnectionPool(Pool):
     ) -> None:
         super().__init__(target.address, options, clock, budget, _PROTO.get(target.kind, target.kind))
         self.target = target
-        self.tls = {"tls": options.tls, "https": options.https}.get(target.kind)
+        self.tls = {"tls": options.tls, "https": options.https, "grpc": options.grpc}.get(target.kind)
         self.server_name = (target.server_name or target.address.host) if self.tls else None
         self._kind = kind
         self._opened = 0
