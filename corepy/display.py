@@ -21,6 +21,15 @@ _EXTENDED_ERROR: Final = 15
 """The EDNS option for extended errors (RFC 8914 2)."""
 _OPTION_NAMES: Final = {codes.NSID: "NSID", codes.CLIENT_SUBNET: "CLIENT-SUBNET", 9: "EXPIRE", 10: "COOKIE"}
 
+_EXTENDED_ERRORS: Final = (
+    "Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer", "Forged Answer",
+    "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired", "Signature Not Yet Valid", "DNSKEY Missing",
+    "RRSIGs Missing", "No Zone Key Bit Set", "NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored",
+    "Filtered", "Prohibited", "Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported", "No Reachable Authority",
+    "Network Error", "Invalid Data",
+)  # fmt: skip
+"""By their info code (RFC 8914 4)."""
+
 
 def show(wire: bytes) -> str:
     """A whole message: header, EDNS, question and sections, each record in a line."""
@@ -108,8 +117,9 @@ def _option(code: int, value: bytes) -> str:
     """One option: in words where it has some, else in hexadecimal."""
     name = _OPTION_NAMES.get(code, f"OPT={code}")
     if code == _EXTENDED_ERROR and len(value) >= 2:
-        text = value[2:].decode("utf-8", "replace").rstrip("\0")
-        return f"EDE: {int.from_bytes(value[:2], 'big')}{f' ({_printable(text)})' if text else ''}"
+        number, text = int.from_bytes(value[:2], "big"), value[2:].decode("utf-8", "replace").rstrip("\0")
+        meaning = f" ({_EXTENDED_ERRORS[number]})" if number < len(_EXTENDED_ERRORS) else ""
+        return f"EDE: {number}{meaning}{f': {_printable(text)}' if text else ''}"
     if code == codes.CLIENT_SUBNET and (subnet := _subnet(value)):
         return f"{name}: {subnet}"
     if code == codes.NSID:

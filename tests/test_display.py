@@ -48,8 +48,9 @@ def test_a_message() -> None:
 @pytest.mark.parametrize(
     ("option", "text"),
     [
-        (w.option(15, b"\0\x0fBlocked\x1b"), "; EDE: 15 (Blocked.)"),
-        (w.option(15, b"\0\x11"), "; EDE: 17"),
+        (w.option(15, b"\0\x0fno entry\x1b"), "; EDE: 15 (Blocked): no entry."),
+        (w.option(15, b"\0\x11"), "; EDE: 17 (Filtered)"),
+        (w.option(15, b"\1\0"), "; EDE: 256"),
         (w.option(15, b"\0"), "; OPT=15: 00"),
         (w.option(3, b"ns\x07"), "; NSID: 6e 73 07 ('ns.')"),
         (w.option(8, b"\0\1\x18\0\xc0\0\2"), "; CLIENT-SUBNET: 192.0.2.0/24/0"),

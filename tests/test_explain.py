@@ -348,6 +348,7 @@ _TEMPLATE = (
         (". {\n forward . 192.0.2.1 {\n  next NOERROR\n }\n forward . 192.0.2.2\n}", "b.org. A", "127.0.0.1",
          "NOERROR: the next forward line is asked"),
         (". {\n cache\n whoami\n}", "b.org. A", "127.0.0.1", "miss"),
+        (". {\n cache com\n whoami\n}", "b.org. A", "127.0.0.1", "the name is in none of its zones"),
     ],
 )  # fmt: skip
 def test_plugins_say_why(

@@ -75,6 +75,8 @@ class Cache(Plugin):
         end = query.qend
         key = query.key
         if not self._everything and not _within(key, self.zones):
+            if self.note is not None:
+                self.note(query, "the name is in none of its zones")
             return self.next(query)
         key += query.wire[end - 4 : end]
         edns = query.edns
