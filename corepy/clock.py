@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Protocol
 
 
 class Timer(Protocol):
@@ -76,6 +76,26 @@ async def pause(clock: Clock, seconds: float) -> None:
         await over
     finally:
         timer.cancel()
+
+
+def begin(work: Coroutine[Any, Any, None]) -> Timer:
+    """Start a coroutine that lives beside the queries, until it is done or cancelled; what it raises is a bug."""
+    return _Begun(work)
+
+
+class _Begun:
+    """A coroutine that was started; the event loop itself only keeps weak references to its tasks."""
+
+    running: ClassVar[set[asyncio.Task[None]]] = set()
+
+    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = asyncio.get_running_loop().create_task(work)
+        self.running.add(self._task)
+        self._task.add_done_callback(self.running.discard)
+
+    def cancel(self) -> None:
+        """End it where it waits; harmless when it is over."""
+        self._task.cancel()
 
 
 SYSTEM: Clock = SystemClock()

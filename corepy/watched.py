@@ -19,6 +19,11 @@ _SHORTEST: Final = 0.01
 """Seconds between two looks at a file, at least: a look takes a thread's turn, and files do not change faster."""
 
 
+async def in_thread(work: Callable[[], T]) -> T:
+    """What a function gives that takes its time, called where it keeps no query waiting."""
+    return await asyncio.to_thread(work)
+
+
 class Watched(Generic[T]):
     """Something outside that is looked at again and again: `use(found)` what `load()` has brought, in a tuple of one.
 
@@ -90,4 +95,4 @@ class WatchedFile(Watched[T]):
             return (self._parse(file.read()),)
 
 
-__all__ = ["Watched", "WatchedFile"]
+__all__ = ["Watched", "WatchedFile", "in_thread"]

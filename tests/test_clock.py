@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from corepy.clock import SYSTEM, Clock, SystemClock
+from corepy.clock import SYSTEM, Clock, SystemClock, begin, pause
 from corepy.testing import FakeClock
 
 
@@ -118,3 +118,22 @@ def test_the_system_tells_the_time() -> None:
 def test_the_fake_one_is_a_clock() -> None:
     clock: Clock = FakeClock()
     assert clock.now() == clock.now()
+
+
+def test_work_that_was_begun_goes_on_until_it_is_cancelled() -> None:
+    clock, done = FakeClock(), list[str]()
+
+    async def work(name: str) -> None:
+        await pause(clock, 1)
+        done.append(name)
+
+    async def run() -> None:
+        begin(work("one"))
+        begin(work("two")).cancel()
+        await asyncio.sleep(0)
+        clock.advance(1)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert done == ["one"]

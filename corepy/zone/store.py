@@ -127,7 +127,7 @@ class Zone:
 class Builder:
     """Takes records in any order, and makes a zone of them.
 
-    As CoreDNS, it does not mind names outside of the zone; a SOA counts whatever its owner, and the last one does.
+    As CoreDNS, it does not mind names outside of the zone, not even that of the SOA record.
     """
 
     def __init__(self, origin: bytes) -> None:
@@ -151,10 +151,10 @@ class Builder:
         if rtype == codes.RRSIG:
             covered = _covered(rdata)
             rtype = SIGNATURE | covered
+        if rtype == codes.SOA:
+            self._take_soa(name, octets)
+            return
         if covered == codes.SOA or (covered == codes.NS and name == self._origin):
-            if rtype == codes.SOA:
-                self._apex.pop(codes.SOA, None)   # the last one counts
-                self._soa_owner = name
             node = self._apex
         else:
             node = self._nodes.get(name) or self._nodes.setdefault(name, {})
@@ -164,6 +164,12 @@ class Builder:
             node[rtype] = 1, octets
         else:
             self._more.setdefault((id(node), rtype), (node, []))[1].append(octets)
+
+    def _take_soa(self, name: bytes, octets: bytes) -> None:
+        """The SOA record is that of the zone's own name if there is one, else of any; of several the last one."""
+        if name == self._origin or self._soa_owner != self._origin or codes.SOA not in self._apex:
+            self._apex[codes.SOA] = 1, octets
+            self._soa_owner = name
 
     def build(self) -> Zone:
         """The zone. Raises ValueError where there is no SOA record; nothing may be added afterwards."""

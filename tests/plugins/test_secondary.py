@@ -1,0 +1,420 @@
+"""secondary: what its lines mean, how a zone follows its primaries, and what catalogs bring."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corepy import codes, upstream
+from corepy import wire as w
+from corepy.address import Address
+from corepy.clock import Clock
+from corepy.corefile import directives
+from corepy.errors import ConfigError, Failure
+from corepy.fallthrough import Fallthrough
+from corepy.plugin import Plugin
+from corepy.plugins.secondary import Secondary, Source, primary
+from corepy.plugins.secondary.catalog import members
+from corepy.query import Reply
+from corepy.records import EncodedRecord, encode, parse_record
+from corepy.site import Site
+from corepy.testing import FakeClock, Running, ask, make_query
+from corepy.upstream import Ask, Options, Target, Upstream, Waiter
+from corepy.zone import Builder, Zone
+
+ORG, NET = w.encode_name("example.org"), w.encode_name("example.net")
+ONE, TWO = Address.of("192.0.2.1", 53), Address.of("192.0.2.2", 5353)
+EXPECTED = "expected an IP address, or one with a port"
+MISSING = "there is no primary, expected transfer from ADDRESS... in the block"
+
+
+def parse(text: str) -> Secondary:
+    lines = directives(text)
+    for line in lines:
+        line.zones = (ORG,)
+    [plugin] = Secondary.parse_all(lines)
+    for line in lines:
+        line.finish()
+    return plugin
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("secondary {\ntransfer from 192.0.2.1 192.0.2.2:5353\n}", Secondary({ORG: Source([ONE, TWO])})),
+        ("secondary example.net {\ntransfer from 192.0.2.1\ntransfer from 192.0.2.2:5353\nfallthrough\n}",
+         Secondary({NET: Source([ONE, TWO])}, Fallthrough([b"\0"]))),
+        ("secondary {\ntransfer from 192.0.2.1\ncatalog\n}", Secondary({ORG: Source([ONE], ())})),
+        ("secondary {\ntransfer from 192.0.2.1\ncatalog a\ncatalog b\n}",
+         Secondary({ORG: Source([ONE], (b"\1a\0", b"\1b\0"))})),
+        ("secondary {\ntransfer from 192.0.2.1\ncatalog\ncatalog b\n}", Secondary({ORG: Source([ONE], ())})),
+        ("secondary", f"1:1: {MISSING}"),
+        ("secondary {\nfallthrough\n}", f"3:1: {MISSING}"),
+        ("secondary {\ntransfer from\n}", "2:1: 'transfer' lacks an argument, expected an address"),
+        ("secondary {\ntransfer to 192.0.2.1\n}", "2:10: invalid argument 'to', expected from"),
+        ("secondary {\ntransfer from name\n}", f"2:15: invalid argument 'name', {EXPECTED}"),
+        ("secondary {\ntransfer from *\n}", f"2:15: invalid argument '*', {EXPECTED}"),
+        ("secondary {\nprimary ::1\n}",
+         "2:1: unknown option 'primary', expected one of transfer, catalog, fallthrough"),
+    ],
+)  # fmt: skip
+def test_lines(text: str, expected: Secondary | str) -> None:
+    try:
+        result: object = parse(text)
+    except ConfigError as error:
+        result = str(error).removeprefix("plugin/secondary: Corefile:")
+    assert result == expected
+
+
+# --- transfers ---
+
+
+def records(origin: bytes, serial: int, *rows: str) -> list[EncodedRecord]:
+    """A zone as it is transferred, refresh 100, retry 10, expire 1000."""
+    soa = parse_record(f"@ 60 SOA ns root {serial} 100 10 1000 5", origin=origin)
+    return [soa, *(parse_record(row, origin=origin) for row in rows), soa]
+
+
+def response(question: bytes, found: list[EncodedRecord]) -> bytes:
+    """A message of a transfer, names compressed where it has the question."""
+    body = encode(question[:-4], found) if question else b"".join(
+        [record.owner + w.RECORD.pack(*record[1:4], len(record.rdata)) + record.rdata for record in found]
+    )  # fmt: skip
+    return w.HEADER.pack(0, w.QR, len(question) > 0, len(found), 0, 0) + question + body
+
+
+class Primary:
+    """An upstream that has zones, lists of records by their names; without the list it is silent."""
+
+    name = "primary"
+
+    def __init__(self) -> None:
+        self.zones: dict[bytes, list[EncodedRecord]] = {}
+        self.asked: list[str] = []
+        self.size = 3
+        """Records that a message of a transfer has."""
+        self.over_udp: Ask = self.ask
+        self.over_tcp: Ask = self.ask
+
+    def ask(self, wire: bytes, waiter: Waiter) -> None:
+        question = wire[12:]
+        qtype = int.from_bytes(question[-4:-2], "big")
+        self.asked.append(codes.type_name(qtype))
+        found = self.zones.get(question[:-4])
+        loop = asyncio.get_running_loop()
+        if found is None:
+            loop.call_soon(waiter.failed, Failure("down"))
+        elif qtype == codes.SOA:
+            loop.call_soon(waiter.take, response(question, found[:1]))
+        else:
+            for at in range(0, len(found), self.size):
+                loop.call_soon(waiter.take, response(question if not at else b"", found[at : at + self.size]))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Setup:
+    """The plugin with a primary, on a clock that stands still."""
+
+    def __init__(self, text: str) -> None:
+        self.plugin = parse(text)
+        self.primary = Primary()
+        self.clock = FakeClock()
+        self.heard: list[str] = []
+        self.plugin.clock, self.plugin.name = self.clock, "secondary"
+        self.plugin.next = lambda query: Reply.failed(query, codes.NOTIMP)
+        self.plugin.configure(Site([], plugins=[Hears(self.heard)]))
+
+    async def begin(self) -> None:
+        self.plugin.start()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until nothing is left to do."""
+        for _ in range(40):
+            await asyncio.sleep(0)
+
+    async def later(self, seconds: float) -> list[str]:
+        """What the primary is asked in this time."""
+        self.primary.asked.clear()
+        self.clock.advance(seconds)
+        await self.settle()
+        return self.primary.asked
+
+    def ask(self, name: str, qtype: str = "A", flags: int = 0, client: str = "192.0.2.1") -> str:
+        reply = self.plugin.serve(make_query(name, qtype, flags=flags, client=client))
+        assert isinstance(reply, Reply)
+        return codes.rcode_name(reply.rcode) if reply.wire else "silence"
+
+
+class Hears(Plugin):
+    """Wants to know of new versions of zones."""
+
+    def __init__(self, heard: list[str]) -> None:
+        self.heard = heard
+
+    def announce(self, origin: bytes) -> None:
+        self.heard.append(w.decode_name(origin))
+
+
+@contextmanager
+def served_by(server: Primary) -> Iterator[None]:
+    def fake(_target: Target, _options: Options, _clock: Clock) -> Upstream:
+        return server
+
+    with upstream.replaced(fake):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zones are built at once."""
+
+    async def at_once(work: Callable[[], Zone]) -> Zone:
+        return work()
+
+    monkeypatch.setattr(primary, "in_thread", at_once)
+
+
+ONE_PRIMARY = "secondary {\ntransfer from 192.0.2.1\n}"
+
+
+def play(text: str, dialogue: Callable[[Setup], object]) -> None:
+    """Have a dialogue, a coroutine function, with a plugin."""
+
+    async def have() -> None:
+        setup = Setup(text)
+        with served_by(setup.primary):
+            await dialogue(setup)  # type: ignore[misc]  # it is awaitable
+            setup.plugin.stop()
+
+    asyncio.run(have())
+
+
+def test_a_zone_is_tried_again_until_it_is_there_and_refreshed_from_then_on() -> None:
+    async def dialogue(setup: Setup) -> None:
+        await setup.begin()
+        assert setup.ask("www.example.org") == "SERVFAIL"
+        assert await setup.later(0.25) == ["AXFR"]
+        assert await setup.later(0.4) == []
+        setup.primary.zones[ORG] = records(ORG, 1, *(f"h{number} A 192.0.2.{number}" for number in range(10)))
+        assert await setup.later(0.1) == ["AXFR"]
+        assert (setup.ask("h9.example.org"), setup.ask("www.example.org")) == ("NOERROR", "NXDOMAIN")
+        assert setup.ask("www.example.net") == "NOTIMP"
+        assert setup.ask("example.org", "AXFR") == "REFUSED"
+        assert await setup.later(99) == []
+        assert await setup.later(6) == ["SOA"]
+        setup.primary.zones[ORG] = records(ORG, 2, "www A 192.0.2.1")
+        assert await setup.later(105) == ["SOA", "AXFR"]
+        assert setup.ask("www.example.org") == "NOERROR"
+        assert setup.heard == ["example.org."] * 2
+
+    play(ONE_PRIMARY, dialogue)
+
+
+def test_a_zone_expires_and_comes_back() -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = found = records(ORG, 1, "www A 192.0.2.1")
+        await setup.begin()
+        del setup.primary.zones[ORG]
+        assert await setup.later(105) == ["SOA"]
+        assert await setup.later(12) == ["SOA"]
+        assert setup.ask("www.example.org") == "NOERROR"
+        await setup.later(1000)
+        assert (setup.ask("www.example.org"), setup.plugin.zone_of(ORG)) == ("SERVFAIL", None)
+        setup.primary.zones[ORG] = found
+        assert await setup.later(12) == ["SOA"]
+        assert setup.ask("www.example.org") == "NOERROR"
+        assert setup.plugin.zone_of(ORG) is not None
+
+    play(ONE_PRIMARY, dialogue)
+
+
+def test_a_notify_of_a_primary_leads_to_a_look() -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = records(ORG, 0xFFFFFFFF, "www A 192.0.2.1")
+        await setup.begin()
+        notify = codes.NOTIFY << 11
+        assert setup.ask("example.org", "SOA", notify, "192.0.2.9") == "silence"
+        assert await setup.later(0) == []
+        assert [setup.ask("example.org", "SOA", notify) for _ in range(3)] == ["NOERROR"] * 3
+        assert await setup.later(0) == ["SOA"]
+        setup.primary.zones[ORG] = records(ORG, 1, "new A 192.0.2.1")
+        setup.ask("example.org", "SOA", notify)
+        assert await setup.later(0) == ["SOA", "AXFR"]
+        assert setup.ask("new.example.org") == "NOERROR"
+        setup.primary.zones[ORG] = records(ORG, 0, "old A 192.0.2.1")
+        setup.ask("example.org", "SOA", notify)
+        assert await setup.later(0) == ["SOA"]
+
+    play(ONE_PRIMARY, dialogue)
+
+
+def test_what_was_fetched_is_taken_over() -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = records(ORG, 1, "www A 192.0.2.1")
+        await setup.begin()
+        new = Setup(ONE_PRIMARY)
+        new.plugin.start()
+        new.plugin.adopt(setup.plugin)
+        assert new.ask("www.example.org") == "NOERROR"
+        new.plugin.stop()
+
+    play(ONE_PRIMARY, dialogue)
+
+
+def test_zones_that_are_none_are_not_taken() -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = records(ORG, 1, "@ NSEC3PARAM 1 0 0 -")
+        await setup.begin()
+        assert setup.ask("www.example.org") == "SERVFAIL"
+        setup.primary.zones[ORG] = records(ORG, 1, "www A 192.0.2.1")[1:]
+        await setup.later(0.25)
+        assert setup.ask("www.example.org") == "SERVFAIL"
+
+    play(ONE_PRIMARY, dialogue)
+
+
+@given(st.lists(st.binary(min_size=12, max_size=60), max_size=5), st.binary(max_size=40))
+def test_any_message_belongs_to_a_transfer_or_does_not(wires: list[bytes], tail: bytes) -> None:
+    question = ORG + w.QUESTION.pack(codes.AXFR, codes.IN)
+    end = primary._End(question)
+    for wire in (*wires, w.HEADER.pack(0, w.QR, 1, 2, 0, 0) + question + tail):
+        assert end.is_last(wire) in (True, False, None)
+
+
+# --- catalogs ---
+
+
+def catalog(*rows: str) -> Zone:
+    builder = Builder(ORG)
+    for row in rows:
+        builder.add(parse_record(row, origin=ORG))
+    return builder.build()
+
+
+HEAD = ("@ SOA ns root 1 2 3 4 5", "@ NS invalid.", "version TXT 2")
+
+
+def test_members_of_a_catalog() -> None:
+    found = members(catalog(*HEAD, "a.zones PTR A.test.", "b.zones PTR b.test.", "coo.b.zones PTR Other.test.",
+                            "group.b.zones TXT x", "zones PTR no.test.", "x.y.zones PTR no.test."))  # fmt: skip
+    assert found == {b"\1a\4test\0": (b"\1a", b""), b"\1b\4test\0": (b"\1b", b"\5other\4test\0")}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (HEAD[:2], "one version record"),
+        ((*HEAD, "version TXT 2"), "one version record"),
+        ((*HEAD[:2], "version TXT 1"), "one version record"),
+        ((HEAD[0], HEAD[2]), "SOA and NS"),
+        ((*HEAD, "a.zones PTR a.", "a.zones PTR b."), "a.zones.example.org. has more than one PTR"),
+        ((*HEAD, "a.zones PTR a.", "coo.a.zones PTR a.", "coo.a.zones PTR b."), "has more than one PTR"),
+        ((*HEAD, "a.zones PTR a.", "b.zones PTR a."), "a. is listed twice"),
+    ],
+)
+def test_what_is_no_catalog(rows: tuple[str, ...], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        members(catalog(*rows))
+
+
+def test_members_come_and_go() -> None:
+    async def dialogue(setup: Setup) -> None:
+        one, two, other = (w.encode_name(name) for name in ("one.test", "two.test", "one.other"))
+        for origin in one, two, other:
+            setup.primary.zones[origin] = records(origin, 1, "www A 192.0.2.1")
+        setup.primary.size = 100
+
+        async def lists(serial: int, *rows: str) -> list[str]:
+            setup.primary.zones[ORG] = records(ORG, serial, *HEAD[1:], *rows)
+            await (setup.later(110) if serial > 1 else setup.begin())
+            await setup.later(0)
+            return [setup.ask(f"www.{name}") for name in ("one.test", "two.test", "one.other")]
+
+        assert await lists(1, "a.zones PTR one.test.", "c.zones PTR one.other.") == ["NOERROR", "NOTIMP", "NOTIMP"]
+        assert setup.ask("a.zones.example.org", "PTR") == "NOERROR"
+        assert setup.ask("one.test", "SOA", codes.NOTIFY << 11) == "NOERROR"
+        assert await lists(2, "a.zones PTR one.test.", "b.zones PTR two.test.") == ["NOERROR", "NOERROR", "NOTIMP"]
+        before = setup.plugin._followers[one]
+        assert await lists(3, "x.zones PTR one.test.") == ["NOERROR", "NOTIMP", "NOTIMP"]
+        assert setup.plugin._followers[one] is not before
+        assert await lists(4, "version TXT 3") == ["NOERROR", "NOTIMP", "NOTIMP"]
+
+    play("secondary {\ntransfer from 192.0.2.1\ncatalog test\n}", dialogue)
+
+
+# --- with real servers ---
+
+
+def eventually(port: int, name: str) -> None:
+    """Ask a server for a name until it knows it, for ten seconds at most."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            if ask("127.0.0.1", port, name).rcode == codes.NOERROR:
+                return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise TimeoutError(name) from error
+        if time.monotonic() > end:
+            raise TimeoutError(name)
+
+
+KNOT = """
+server:
+    rundir: {path}
+    listen: 127.0.0.1@{port}
+database:
+    storage: {path}/db
+remote:
+  - id: corepy
+    address: 127.0.0.1@{other}
+acl:
+  - id: all
+    action: [transfer, notify]
+zone:
+  - domain: example.org
+    file: {path}/example.org
+    acl: all
+  - domain: example.net
+    file: {path}/fetched
+    master: corepy
+    acl: all
+"""
+
+
+@pytest.mark.skipif(shutil.which("knotd") is None, reason="knotd, of Debian's knot, is not there")
+def test_zones_go_to_knot_and_come_from_it(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    rows = "".join(f"h{number} A 10.0.{number // 256}.{number % 256}\n" for number in range(3000))
+    for name in ("example.org", "example.net"):
+        head = f"$ORIGIN {name}.\n$TTL 60\n@ SOA ns root 5 3600 3600 3600 5\n@ NS ns\nns A 192.0.2.1\n"
+        (tmp_path / name).write_text(head + rows)
+    corefile = f"""example.org:0 example.net:0 {{
+        secondary example.org {{
+            transfer from 127.0.0.1:{port}
+        }}
+        file {tmp_path}/example.net example.net
+        transfer {{
+            to *
+        }}
+    }}"""
+    with Running(corefile) as running:
+        (tmp_path / "knot.conf").write_text(KNOT.format(path=tmp_path, port=port, other=running.port))
+        with subprocess.Popen(["knotd", "-c", str(tmp_path / "knot.conf")]) as knot:  # noqa: S603, S607
+            try:
+                eventually(running.port, "h2999.example.org")
+                eventually(port, "h2999.example.net")
+            finally:
+                knot.terminate()
