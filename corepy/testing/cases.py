@@ -98,8 +98,7 @@ class Case(pytest.Item):
                 try:
                     _take(step, served, clock)
                 except (AssertionError, TimeoutError, ConfigError, ValueError) as error:
-                    what = next(iter(step.items()))
-                    raise Wrong(f"step {number}, {what[0]} {what[1]}: {str(error) or type(error).__name__}") from None
+                    raise Wrong(f"step {number}, {_title(step)}: {str(error) or type(error).__name__}") from None
 
     def _serve(self, start: Start, clock: TestClock | None) -> Served:
         corefile, environment = _corefile(self._data), self._data.get("environment") or {}
@@ -136,6 +135,12 @@ def _step(step: object, number: int) -> Mapping[str, Any]:
         if kind in words:
             return _mapping(words, allowed, where)
     raise Wrong(f"{where}: expected 'ask', 'advance' or 'reload', got {', '.join(words) or 'nothing'}")
+
+
+def _title(step: Mapping[str, Any]) -> str:
+    """What a step does, in a line."""
+    kind = next(kind for kind in ("ask", "advance", "reload") if kind in step)
+    return f"{kind} {str(step[kind]).partition(chr(10))[0]}"
 
 
 def _take(step: Mapping[str, Any], served: Served, clock: TestClock | None) -> None:

@@ -14,6 +14,7 @@ from corepy.door import Action, Door
 from corepy.listener import Admitted
 from corepy.log import Log, at_once
 from corepy.site import Bind, Configuration
+from corepy.testing.clock import FakeClock
 from corepy.testing.coverage import Coverage
 from corepy.testing.given import Given
 from corepy.testing.layout import free_port, move_ports
@@ -23,6 +24,8 @@ from corepy.testing.served import Served, Unsupported
 from corepy.testing.session import Session
 from corepy.upstream import replaced
 
+_STEP: Final = 0.005
+"""Seconds between two looks at whether a server on a clock of the test's has ended."""
 _LOCALHOST: Final = bytes((127, 0, 0, 1))
 
 
@@ -34,6 +37,7 @@ class InProcess(Served):
         watch: Coverage | None = None,
     ) -> None:
         self.upstreams, self.answers = upstreams, []
+        self.stands_still = clock is not SYSTEM
         self._given = given
         self._impostors = _Impostors()
         self._ports: dict[int, int] = {}
@@ -112,6 +116,16 @@ class _Fitted(Running):
 
     def build(self, text: str) -> Configuration:
         return self._owner.build(text, self.clock)
+
+    def stop(self) -> None:
+        if isinstance(self.clock, FakeClock) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._pass_time, self.clock)
+        super().stop()
+
+    def _pass_time(self, clock: FakeClock) -> None:
+        """Let time pass while the server ends, so that it gives up whom it waits for."""
+        clock.advance(1)
+        self._loop.call_later(_STEP, self._pass_time, clock)
 
 
 class _Impostors:

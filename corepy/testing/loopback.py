@@ -150,7 +150,8 @@ class LoopbackUpstream:
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer message after message of a connection, each in its time."""
         self._loop.closing.append(writer.close)
-        with suppress(OSError, asyncio.IncompleteReadError):
+        # Cancelled at the end, it returns: the server of asyncio's streams would report anything else.
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 size = int.from_bytes(await reader.readexactly(2), "big")
                 outcome = self.hear(await reader.readexactly(size), "tcp")

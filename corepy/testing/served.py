@@ -22,6 +22,8 @@ class Served(ABC):
     upstreams: Upstreams
     answers: list[Answer]
     """What it answered to `ask`, in order."""
+    stands_still: bool = False
+    """Whether its time only passes when the test says so."""
 
     def ask(
         self, name: str, qtype: str = "A", *, transport: str = "udp", client: str = "", proxy: Source = b"",
@@ -39,7 +41,11 @@ class Served(ABC):
         with self.session(transport, host=host, port=port, source=source, timeout=timeout) as session:
             if client and not own:
                 proxy = self._speak_for(client, session, port) or proxy
-            answer = session.ask(name, qtype, proxy=proxy, **more)
+            try:
+                answer = session.ask(name, qtype, proxy=proxy, **more)
+            except TimeoutError:
+                why = "; its time stands still, and so it waits for upstreams" * self.stands_still
+                raise TimeoutError(f"no reply to {name} {qtype} over {transport} in {timeout:g} seconds{why}") from None
         self.answers.append(answer)
         return answer
 

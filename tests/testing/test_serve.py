@@ -159,6 +159,13 @@ def test_time_is_the_tests(clock: TestClock) -> None:
         clock.advance(-1)
 
 
+def test_no_reply_says_why(clock: TestClock) -> None:
+    with serve(". {\n forward . 192.0.2.53\n}\n", clock=clock) as dns:
+        dns.upstreams.drop()
+        with pytest.raises(TimeoutError, match=r"no reply to x\.example A over tcp in 0\.1 seconds; its time stands"):
+            dns.ask("x.example", transport="tcp", timeout=0.1)
+
+
 def test_a_timeout_without_waiting(clock: TestClock) -> None:
     with serve(". {\n forward . 192.0.2.53\n}\n", clock=clock) as dns, dns.udp() as client:
         dns.upstreams.drop()
