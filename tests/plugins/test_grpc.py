@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from corepy import codes
 from corepy import wire as w
@@ -21,7 +23,7 @@ from corepy.plugins.grpc.grpc import DURATION, REQUESTS, RESPONSES
 from corepy.query import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, FakeUpstream, FakeUpstreams, Running, make_query, message
-from corepy.upstream import Options, Target
+from corepy.upstream import Options, Target, match
 from corepy.upstream.policy import RoundRobin, random, sequential
 
 RECORD = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
@@ -313,6 +315,25 @@ def test_what_is_no_reply(wire: bytes, rcode: int | None) -> None:
         assert (await asking).rcode == (codes.REFUSED if rcode is None else rcode)
 
     dialogue(test)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.binary(max_size=40), st.sampled_from([0, 12, len(message("www.example.org."))]))
+@example(b"id" + b"\xff" * 10, b"", 0)
+def test_whatever_an_upstream_says(head: bytes, tail: bytes, kept: int) -> None:
+    """There is a reply to the question, whole, or the upstream has failed."""
+    stage = Stage()
+    query = make_query("www.example.org.")
+    wire = query.wire[:2] + head[:10].ljust(10, b"\0") + query.wire[12:kept] + tail if kept else head
+    stage.one._tell(lambda asked: asked.reply(wire), 0, once=False)
+    stage.two.fail("the other one")
+    try:
+        reply = stage.ask("www.example.org.").wire
+    except Failure as error:
+        why = str(error)
+    else:
+        why = "" if match(query.question, reply) == reply and reply[:2] == query.wire[:2] else "no reply"
+    assert why in ("", "the other one")
 
 
 def no_such_name(stage: Stage) -> None:
