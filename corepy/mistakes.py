@@ -7,10 +7,14 @@ lack after something of it was left out is not believed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from corepy.directive import Directive
 from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.plugin import Plugin
+
+_MOST: Final = 100
+"""Mistakes of one directive's name in a block: each costs a parse of all its lines, and nobody reads more at once."""
 
 
 def mistakes(plugin: type[Plugin], directives: Sequence[Directive]) -> list[ConfigError]:
@@ -18,7 +22,7 @@ def mistakes(plugin: type[Plugin], directives: Sequence[Directive]) -> list[Conf
     lines = [directive.unread() for directive in directives]
     maimed: set[Position] = set()
     found: dict[str, ConfigError] = {}
-    while lines:
+    while lines and len(found) < _MOST:
         lines = [line.unread() for line in lines]
         try:
             plugin.parse_all(lines)

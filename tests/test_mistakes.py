@@ -56,6 +56,11 @@ def test_each_mistake_is_found_once(text: str, expected: list[str]) -> None:
     assert [line.replace(", expected no block for deep", "") for line in found] == expected
 
 
+def test_many_mistakes_end() -> None:
+    lines = "\n".join(f" size x{number}" for number in range(5000))
+    assert len(mistakes(Strict, directives(f"strict 1 {{\n{lines}\n}}"))) == 100
+
+
 def test_a_parser_that_complains_of_no_place_is_asked_once() -> None:
     calls = []
 
