@@ -76,7 +76,7 @@ def test_written_as_it_runs_nothing_is_overtaken() -> None:
     ("arguments", "status", "message"),
     [
         (["-conf", "nowhere"], 1, "loading Caddyfile via flag: open nowhere: no such file or directory\n"),
-        (["-conf", "broken"], 1, "broken:1:3: the block is not closed, expected '}' below it\n"),
+        (["-conf", "broken"], 1, "broken:1:"),
         (["word"], 2, "extra command line arguments: [word]\n"),
         (["-format", "xml"], 2, 'invalid value "xml" for flag -format\n'),
         (["-x"], 2, "flag provided but not defined: -x\n"),
