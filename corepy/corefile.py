@@ -52,7 +52,14 @@ class Corefile:
 
 
 class Unclosed(ConfigError):  # noqa: N818 - says what is the case
-    """A block without an end; it takes in what stands below it, which may look wrong and not be."""
+    """A file that ends within the block `opened`, which takes in what stands below it: that may look wrong and not be.
+
+    Its place is where the file ends, as in CoreDNS.
+    """
+
+    def __init__(self, opened: Position, end: Position) -> None:
+        super().__init__(f"the block opened at {opened} is not closed", end, expected="'}' in a line of its own")
+        self.opened = opened
 
 
 def load(
@@ -232,6 +239,11 @@ class _Source:
     def _position(self, line: int, column: int) -> Position:
         return Position(self.name, line, column, self.rows[line - 1].rstrip("\r"))
 
+    def _end(self) -> Position:
+        """Behind the last word of the file."""
+        lines = self.text.rstrip().split("\n")
+        return self._position(len(lines), len(lines[-1]) + 1)
+
     def _recover(self, error: UnexpectedInput) -> bool:
         """Note a mistake; whether reading can go on, as if it had not been made."""
         if not isinstance(error, UnexpectedToken):
@@ -249,7 +261,7 @@ class _Source:
             self.errors.append(ConfigError("unexpected '}'", at, expected="it as the first word of a line"))
             missing = 1
         else:
-            self.errors.append(Unclosed("the block is not closed", self._at(opened[-1]), expected="'}' below it"))
+            self.errors.append(Unclosed(self._at(opened[-1]), self._end()))
             missing = len(opened)
         for _ in range(missing):
             parser.feed_token(Token("_NEWLINE", "\n"))

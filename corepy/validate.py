@@ -65,7 +65,7 @@ def _checked(parsed: Corefile, sites: list[site.Site]) -> Iterator[ConfigError]:
 def _is_credible(error: ConfigError, parsed: Corefile) -> bool:
     """Whether an error does not merely follow from a block without an end, which takes in what stands below it."""
     return not any(
-        isinstance(mistake, Unclosed) and mistake.at and error.at
-        and mistake.at.file == error.at.file and mistake.at.line < error.at.line
+        isinstance(mistake, Unclosed) and error.at
+        and mistake.opened.file == error.at.file and mistake.opened.line < error.at.line
         for mistake in parsed.errors
     )  # fmt: skip

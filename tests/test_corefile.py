@@ -14,6 +14,7 @@ from corepy.corefile import directives, load
 from corepy.directive import Directive
 from corepy.errors import ConfigError, ConfigErrors, Position
 
+UNCLOSED = "is not closed, expected '}' in a line of its own"
 ENVIRON = {"X": "x y", "BRACE": "{", "HASH": "#", "QUOTE": '"', "LOOP": "{$LOOP}"}
 
 
@@ -65,8 +66,8 @@ def test_one_directive(text: str, expected: list[object]) -> None:
     [
         (". { whoami }", "Corefile:1:12: unexpected '}', expected it as the first word of a line"),
         (". {\n log {\n class all }\n}", "Corefile:3:12: unexpected '}', expected it as the first word of a line"),
-        (". {\n whoami\n", "Corefile:1:3: the block is not closed, expected '}' below it"),
-        (". {\n log {\n }\n x {", "Corefile:4:4: the block is not closed, expected '}' below it"),
+        (". {\n whoami\n", f"Corefile:2:8: the block opened at Corefile:1:3 {UNCLOSED}"),
+        (". {\n log {\n }\n x {", f"Corefile:4:5: the block opened at Corefile:4:4 {UNCLOSED}"),
         ("}", "Corefile:1:1: '}' closes no block"),
         (". {\n}\n}\n", "Corefile:3:1: '}' closes no block"),
         ('. {\n nsid "a\n b\n', "Corefile:2:7: the quoted word has no end, expected '\"'"),
@@ -106,11 +107,11 @@ def test_all_mistakes_are_found_in_the_order_of_the_file() -> None:
         "Corefile:1:17: unexpected '}', expected it as the first word of a line",
         "Corefile:3:3: unknown directive 'nonsense', expected a directive of CoreDNS or of an installed plugin",
         "Corefile:5:1: '}' closes no block",
-        "Corefile:6:8: the block is not closed, expected '}' below it",
         "Corefile:7:3: import lacks an argument, expected one file, pattern or snippet",
         "Corefile:8:3: unknown directive 'forwrd', expected a directive of CoreDNS or of an installed plugin",
+        f"Corefile:8:15: the block opened at Corefile:6:8 {UNCLOSED}",
     ]
-    assert caught.value.errors[-1].hint == 'did you mean "forward"?'
+    assert caught.value.errors[-2].hint == 'did you mean "forward"?'
 
 
 def test_a_value_opens_no_block() -> None:

@@ -34,7 +34,7 @@ KNOW_SOCKETS = {
     "worker", "workers",
 }  # fmt: skip
 """Modules and packages that talk to the network or watch something outside."""
-KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "deferred", "front", "process", "profiles", "__main__"}
+KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "commands", "deferred", "front", "process", "profiles", "__main__"}
 SERVER = {
     "chain", "control", "datagram", "flags", "front", "listener", "ports", "process", "registry", "router", "server",
     "site", "sockets", "source", "stream", "succession", "worker", "workers",

@@ -98,7 +98,7 @@ def test_an_absolute_path(read: Read, tmp_path: Path) -> None:
 
 
 def test_a_file_may_be_imported_twice_but_read_mistakes_count_once(read: Read) -> None:
-    with pytest.raises(ConfigError, match=r"^bad:1:3: the block is not closed") as caught:
+    with pytest.raises(ConfigError, match=r"^bad:1:4: the block opened at bad:1:3 is not closed") as caught:
         read({"Corefile": "import bad\nimport bad", "bad": "a {"})
     assert not isinstance(caught.value, ConfigErrors)
 
