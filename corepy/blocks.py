@@ -19,6 +19,16 @@ class ServerBlock:
     directives: list[Directive]
     at: Position
 
+    @property
+    def said(self) -> list[object]:
+        """What the directives say: their words and blocks, wherever they stand and however they are quoted."""
+        return [_said(directive) for directive in self.directives]
+
+
+def _said(directive: Directive) -> list[object]:
+    inner = None if directive.block is None else [_said(line) for line in directive.block]
+    return [directive.name, directive.arguments, inner]
+
 
 class Assembly:
     """Takes line after line from outside of blocks and collects server blocks in `blocks`.

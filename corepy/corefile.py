@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -46,7 +46,7 @@ class Corefile:
     @property
     def digest(self) -> str:
         """SHA-512 of what was read, in hexadecimal: of the words, wherever they stand and however they are quoted."""
-        blocks = [[block.keys, _plain(block.directives)] for block in self.blocks]
+        blocks = [[block.keys, block.said] for block in self.blocks]
         text = json.dumps(blocks).encode("utf-8", "surrogatepass")
         return hashlib.sha512(text).hexdigest()
 
@@ -108,11 +108,6 @@ def tokens(text: str | bytes, filename: str) -> list[tuple[str, str]]:
     _raise(errors)
     found = _parser().lex(source.text, dont_ignore=True)
     return [(token.type, str(token)) for token in found if token.type != "SPACE"]
-
-
-def _plain(found: Sequence[Directive] | None) -> list[object] | None:
-    """Directives and their blocks as words alone."""
-    return None if found is None else [[one.name, one.arguments, _plain(one.block)] for one in found]
 
 
 def directives(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from corepy import order, registry
 from corepy import wire as w
@@ -55,6 +55,8 @@ class Timeouts(NamedTuple):
 
 
 DEFAULT_TIMEOUTS = Timeouts()
+SERVED: Final = frozenset(("dns",))
+"""The schemes that there are listeners for."""
 
 
 @dataclass
@@ -88,6 +90,8 @@ class Site:
     """Which queries the block is for, where it is not for all; such blocks may share a zone with others."""
     collect: Callable[[Query], None] | None = None
     """Collects metadata of a query, which `takes` may ask for."""
+    said: object = None
+    """What the Corefile says in the block, to be compared with what it said before a reload."""
     blocks: list[Site] = field(default_factory=list, repr=False, compare=False)
     """All server blocks of the configuration, this one included, in the order of the Corefile."""
 
@@ -237,6 +241,12 @@ def _site(
         errors += found.errors
     except ConfigError as error:
         errors.append(error)
+    errors += [
+        ConfigError(f"the scheme {key.scheme}:// is not built yet", key.at, expected="none, or dns://")
+        for key in site.keys
+        if key.scheme not in SERVED
+    ]
+    site.said = block.said
     by_name: dict[str, list[Directive]] = {}
     for directive in block.directives:
         directive.zones = tuple(key.zone for key in site.keys)
