@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from corepy import testing
 from corepy.address import Address
-from corepy.proxyproto import encode_v2
 from corepy.query import Reply
-from corepy.testing import Client, Running, message
+from corepy.testing import Client, Served, Session
 
 if TYPE_CHECKING:
     from tests.conftest import Command, Serve, Start
@@ -170,27 +170,35 @@ def test_haproxy(
 # --- Cloudflare Spectrum, played by the test ---
 
 
-def test_the_spectrum_sequence(serve: Serve) -> None:
-    running = serve(BEHIND_PROXY.format(port=0))
-    anycast = Address.of("192.0.2.53", 53)
-    one, two = Address.of("198.51.100.7", 4242), Address.of("2001:db8::7", 53)
-    with running.client() as first, running.client() as second, running.client() as stranger:
-        first.send(encode_v2(one, anycast))  # a header alone opens the session, and is not answered
-        second.send(encode_v2(two, Address.of("2001:db8::53", 53)))
+@pytest.fixture
+def behind_proxy() -> Iterator[Served]:
+    with testing.serve(BEHIND_PROXY.format(port=53)) as dns:
+        yield dns
+
+
+def asker(session: Session, name: str = "example.org", **how: Any) -> Address:
+    """The client that whoami saw in a session."""
+    return seen(session.ask(name, **how).reply)
+
+
+def test_the_spectrum_sequence(behind_proxy: Served) -> None:
+    one, two = ("198.51.100.7", 4242), ("2001:db8::7", 53)
+    with behind_proxy.udp() as first, behind_proxy.udp() as second, behind_proxy.udp() as stranger:
+        first.header(one)  # a header alone opens the session, and is not answered
+        second.header(two)
         for name in ("a.example", "b.example", "c.example"):
-            assert seen(first.ask(name)) == one
-            assert seen(second.ask(name)) == two
-            assert seen(stranger.ask(name)) == stranger.address
-        assert seen(first.ask(proxy=encode_v2(two, anycast))) == two  # its next client, with a query behind it
-        assert seen(first.ask()) == two
-        first.send(encode_v2())  # a health check changes nothing
-        assert seen(first.ask()) == two
-        assert seen(stranger.ask(proxy=encode_v2())) == stranger.address
+            assert asker(first, name) == Address.of(*one)
+            assert asker(second, name) == Address.of(*two)
+            assert asker(stranger, name) == stranger.address
+        assert asker(first, proxy=two) == Address.of(*two)  # its next client, with a query behind it
+        assert asker(first) == Address.of(*two)
+        first.header()  # a health check changes nothing
+        assert asker(first) == Address.of(*two)
+        stranger.header()
+        assert asker(stranger) == stranger.address
 
 
-def test_a_session_is_for_datagrams_alone(serve: Serve) -> None:
-    running: Running = serve(BEHIND_PROXY.format(port=0))
-    with running.client() as udp, running.client("tcp") as tcp:
-        udp.send(encode_v2(Address.of("198.51.100.7", 4242), Address.of("192.0.2.53", 53)) + message())
-        assert udp.receive().rcode == 0
-        assert seen(tcp.ask()) == tcp.address
+def test_a_session_is_for_datagrams_alone(behind_proxy: Served) -> None:
+    with behind_proxy.udp() as udp, behind_proxy.tcp() as tcp:
+        assert asker(udp, proxy="198.51.100.7").host == "198.51.100.7"
+        assert asker(tcp) == tcp.address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,7 @@ from corepy.plugins.template.functions import FUNCTIONS, parse_uint
 from corepy.plugins.template.rule import Rule
 from corepy.query import Endpoint
 from corepy.site import Site
-from corepy.testing import make_query, message
-
-if TYPE_CHECKING:
-    from tests.conftest import Serve
+from corepy.testing import make_query, message, serve
 
 TEST = b"\4test\0"
 BLOCK = "example.org.", "example.net."
@@ -473,8 +470,8 @@ def test_every_cname_is_followed() -> None:
     assert follow(Reply.failed(make_query()), text=text)[1] == [("a.test.", "A"), ("b.test.", "A")]
 
 
-def test_a_server_follows_its_own_cnames_and_ends_in_circles(serve: Serve) -> None:
-    running = serve("""
+def test_a_server_follows_its_own_cnames_and_ends_in_circles() -> None:
+    with serve("""
     . {
         template IN A a.test {
             answer "{{ .Name }} 60 IN CNAME {{ .Name }}b.test."
@@ -486,12 +483,12 @@ def test_a_server_follows_its_own_cnames_and_ends_in_circles(serve: Serve) -> No
             answer "{{ .Name }} 60 IN CNAME circle.test."
         }
     }
-    """)
-    for transport in ("udp", "tcp"):
-        assert texts(running.ask("www.a.test.", transport=transport)) == [
-            "www.a.test. 60 IN CNAME www.a.test.b.test.", "www.a.test.b.test. 60 IN A 192.0.2.1",
-        ]  # fmt: skip
-        assert len(running.ask("circle.test.", transport=transport).record.rr) == MAX_DEPTH + 1
+    """) as dns:
+        for transport in ("udp", "tcp"):
+            assert dns.ask("www.a.test.", transport=transport).records == [
+                "www.a.test. 60 IN CNAME www.a.test.b.test.", "www.a.test.b.test. 60 IN A 192.0.2.1",
+            ]  # fmt: skip
+            assert len(dns.ask("circle.test.", transport=transport).records) == MAX_DEPTH + 1
 
 
 def test_what_is_odd_about_a_query_does_no_harm() -> None:
