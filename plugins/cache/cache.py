@@ -70,6 +70,11 @@ class Cache(Plugin):
         """Learn the name of the view, for metrics."""
         self._site = site
 
+    def adopt(self, old: Cache) -> None:
+        """Take over what is kept, if the server block says what it said: else it might be answered otherwise now."""
+        if self._site is not None and old._site is not None and self._site.said == old._site.said:
+            self.successes, self.denials = old.successes, old.denials
+
     def serve(self, query: Query) -> Outcome:
         """Answer from the cache, or ask the next plugin and keep what it says."""
         end = query.qend

@@ -776,3 +776,17 @@ def test_neither_hit_nor_miss_needs_records(monkeypatch: pytest.MonkeyPatch) -> 
     assert bench.ask().wire
     assert ttls(bench.ask(edns=1232)) == [300]
     assert bench.upstream.count() == 1
+
+
+def test_a_reload_keeps_what_is_kept_where_the_block_says_what_it_said() -> None:
+    def built(said: str) -> Cache:
+        plugin = Cache()
+        plugin.configure(Site([], said=said))
+        return plugin
+
+    old, same, other = built("cache, forward . a"), built("cache, forward . a"), built("cache, forward . b")
+    same.adopt(old)
+    other.adopt(old)
+    assert same.successes is old.successes
+    assert same.denials is old.denials
+    assert other.successes is not old.successes
