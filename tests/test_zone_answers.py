@@ -10,6 +10,7 @@ import pytest
 from corepy import codes
 from corepy import wire as w
 from corepy.errors import Failure
+from corepy.finish import finish
 from corepy.query import Query, Reply
 from corepy.records import decode, parse_record
 from corepy.testing import make_query
@@ -248,3 +249,19 @@ def test_without_do_there_is_no_proof(signed: Zone) -> None:
         assert isinstance(reply, Reply)
         assert "RRSIG" not in said(reply)
         assert "NSEC" not in said(reply)
+
+
+def test_more_records_than_a_message_can_count_are_cut_off(zone: Zone) -> None:
+    builder = Builder(ORIGIN)
+    builder.add(zone.soa[False][0])
+    for rtype in ("A 192.0.2.1", "MX 0 a"):
+        record = parse_record(f"many {rtype}", origin=ORIGIN)
+        for _ in range(0x10001):
+            builder.add(record)
+    authority = Authority(builder.build(), no_server)
+    for qtype in ("A", "MX"):
+        query = make_query("many.example.org", qtype)
+        reply = authority.answer(query)
+        assert isinstance(reply, Reply)
+        sealed = Reply(finish(query, reply))
+        assert (len(sealed.wire) <= 512, bool(sealed.flags & w.TC)) == (True, True)

@@ -18,7 +18,7 @@ from corepy.lookup import Resolve
 from corepy.query import Outcome, Query, Reply
 from corepy.records import EncodedRecord, decode, encode
 from corepy.zone.lookup import Answer, Records, Result, completed, lookup
-from corepy.zone.store import SIGNATURE, RRset, Zone
+from corepy.zone.store import SIGNATURE, Zone, count
 
 _MORE_THAN_THEMSELVES: Final = frozenset((codes.MX, codes.SRV, 64, 65, codes.RRSIG))
 """Types whose RRset is not all of the reply: hosts' addresses go along, SRV may be spelled, RRSIG has many parts."""
@@ -26,6 +26,8 @@ _REMEMBERED: Final = 10_000
 """Replies of a zone that are kept encoded: at some 300 octets each a few megabytes, and ten times as fast."""
 _MAY_FALL: Final = (Result.NAME_ERROR, Result.SUCCESS)
 """Without an answer: names that do not exist, and those that only have others below them (as CoreDNS)."""
+_MOST: Final = 0xFFFF
+"""What a section's count can say; a name may have more records, of which the reply is cut off in any case."""
 _YXDOMAIN: Final = codes.RCODES["YXDOMAIN"]
 
 _RCODES: Final = {
@@ -34,6 +36,8 @@ _RCODES: Final = {
 }  # fmt: skip
 
 Counts = tuple[int, int, int]
+_Records = tuple[int, bytes]
+"""How many, and their octets."""
 _Encoded = tuple[int, int, Counts, bytes]
 """Rcode, flags, records in each section, and their octets."""
 
@@ -55,8 +59,8 @@ class Authority:
         self._falls = falls
         self._referral = 0 if partial else w.AA
         self._known: dict[tuple[bytes, int, bool], _Encoded] = {}
-        self._tails: tuple[dict[int, RRset], dict[int, RRset]] = ({}, {})
-        self._denied: dict[int, RRset] = {}
+        self._tails: tuple[dict[int, _Records], dict[int, _Records]] = ({}, {})
+        self._denied: dict[int, _Records] = {}
 
     def answer(self, query: Query) -> Outcome | None:
         """The reply to a query for a name of the zone; None where the query is the next plugin's."""
@@ -65,13 +69,13 @@ class Authority:
         if not query.wire.startswith(key, 12):   # owners are in lower case, whatever the question's (as CoreDNS)
             return self._look(query, key, qtype, do=do)
         node = self.zone.nodes.get(key)
-        found = None if node is None or codes.CNAME in node else node.get(qtype)
-        if found is not None and node is not None and qtype not in _MORE_THAN_THEMSELVES:
-            count, octets = found
+        octets = None if node is None or codes.CNAME in node else node.get(qtype)
+        if octets is not None and node is not None and qtype not in _MORE_THAN_THEMSELVES:
+            number = count(node, qtype)
             tail = self._tails[do].get(len(key)) or self._tail(len(key), do=do)
             if do and (signatures := node.get(SIGNATURE | qtype)):
-                count, octets = count + signatures[0], octets + signatures[1]
-            return Reply.build(query, flags=w.AA, counts=(count, tail[0], 0), body=octets + tail[1])
+                number, octets = number + count(node, SIGNATURE | qtype), octets + signatures
+            return Reply.build(query, flags=w.AA, counts=(min(number, _MOST), tail[0], 0), body=octets + tail[1])
         known = self._known.get((key, qtype, do))
         if known is not None:
             rcode, flags, counts, body = known
@@ -90,8 +94,8 @@ class Authority:
             return self._ask(query, answer, do=do)
         spelled = query.wire.startswith(key, 12)
         if spelled and answer.authority is zone.soa[False] and not answer.answer:
-            count, body = self._denied.get(len(key)) or self._denial(len(key))
-            return Reply.build(query, _RCODES[answer.result], flags=w.AA, counts=(0, count, 0), body=body)
+            number, body = self._denied.get(len(key)) or self._denial(len(key))
+            return Reply.build(query, _RCODES[answer.result], flags=w.AA, counts=(0, number, 0), body=body)
         encoded = self._encode(query.qname, answer)
         if spelled and zone.find(key):
             if len(self._known) >= _REMEMBERED:
@@ -108,7 +112,7 @@ class Authority:
         elif answer.result is Result.FAILURE and not answer.answer:
             return codes.SERVFAIL, 0, (0, 0, 0), b""
         sections = answer.answer, answer.authority, answer.additional
-        counts = len(sections[0]), len(sections[1]), len(sections[2])
+        counts = min(len(sections[0]), _MOST), len(sections[1]), min(len(sections[2]), _MOST)
         return _RCODES[answer.result], flags, counts, encode(qname, *sections)
 
     # --- targets beyond the zone ---
@@ -141,17 +145,17 @@ class Authority:
 
     # --- what does not depend on the name but on its length ---
 
-    def _tail(self, length: int, *, do: bool) -> RRset:
+    def _tail(self, length: int, *, do: bool) -> _Records:
         """The NS records of the zone behind a question for a name of this many octets."""
         made = self._tails[do][length] = self._behind(length, self.zone.ns[do])
         return made
 
-    def _denial(self, length: int) -> RRset:
+    def _denial(self, length: int) -> _Records:
         """The SOA record of the zone likewise."""
         made = self._denied[length] = self._behind(length, self.zone.soa[False])
         return made
 
-    def _behind(self, length: int, records: list[EncodedRecord]) -> RRset:
+    def _behind(self, length: int, records: list[EncodedRecord]) -> _Records:
         """Records of the apex behind a question for any name in the zone that is so long.
 
         The labels in front stand for those of all such names; they are in capitals, which names of these records never

@@ -16,7 +16,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.records import EncodedRecord
 from corepy.zone.names import WILDCARD, from_top, parent, wildcard
-from corepy.zone.store import NSEC, SIGNATURE, Node, Zone, decode, target
+from corepy.zone.store import COUNT, NSEC, SIGNATURE, Node, Zone, decode, target
 
 Records = Sequence[EncodedRecord]
 
@@ -111,8 +111,8 @@ def _of_type(zone: Zone, key: bytes, node: Node, qtype: int, *, do: bool, owner:
     """The records that are asked for; RRSIG records are those of all types (RFC 4035 3.1)."""
     if qtype != codes.RRSIG:
         return zone.rrset(key, node, qtype, do=do, owner=owner)
-    kept = [rrset for rtype, rrset in node.items() if rtype & SIGNATURE]
-    return [record for rrset in kept for record in decode(owner or key, rrset)]
+    kept = [octets for rtype, octets in node.items() if rtype & SIGNATURE and not rtype & COUNT]
+    return [record for octets in kept for record in decode(owner or key, octets)]
 
 
 def _synthesised(zone: Zone, key: bytes, source: bytes, qtype: int, *, do: bool) -> Answer:

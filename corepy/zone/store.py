@@ -16,13 +16,18 @@ from corepy.errors import Malformed
 from corepy.records import EncodedRecord
 from corepy.zone.names import canonical, parent
 
-RRset = tuple[int, bytes]
-"""How many records, and their octets one behind the other."""
-Node = dict[int, RRset]
-"""What a name has, by type; the signatures of a type under `SIGNATURE | type`."""
+Node = dict[int, bytes]
+"""What a name has: for each type the octets of its records, one behind the other. The signatures of a type are under
+`SIGNATURE | type`. Where there are several records, `COUNT` and that says how many, in two octets. Nothing in it is an
+object that Python's garbage collector looks at: a collection that has a hundred thousand nodes to go through keeps
+queries waiting."""
 
 SIGNATURE: Final = 0x10000
 """Not of a type's sixteen bits: what is under it covers the type in the lower ones."""
+COUNT: Final = 0x20000
+"""Likewise: what is under it is a number of records."""
+_MOST: Final = 0xFFFF
+"""What a section's count in a message can say (RFC 1035 4.1.1); more records fit into no message either."""
 OWNER: Final = b"\xc0\x0c"
 """A pointer to the name in the question."""
 NSEC: Final = codes.TYPES["NSEC"]
@@ -64,7 +69,7 @@ class Zone:
         """The SOA record; its signatures behind it in the second one."""
         self.ns = tuple(_apex(origin, apex, codes.NS, signed) for signed in (False, True))
         """The NS records of the apex, likewise."""
-        self.serial = int.from_bytes(apex[codes.SOA][1][-_SOA_NUMBERS : 4 - _SOA_NUMBERS], "big")
+        self.serial = int.from_bytes(apex[codes.SOA][-_SOA_NUMBERS : 4 - _SOA_NUMBERS], "big")
         self._inner = _inner_names(nodes)
         self._denials = sorted((canonical(name), name) for name in nodes if NSEC in nodes[name])
         self._hide_delegations()
@@ -103,9 +108,11 @@ class Zone:
         yield from self.ns[True]
         for nodes in (self.nodes, self.below):
             for name, node in nodes.items():
-                for rtype, rrset in node.items():
+                for rtype, octets in node.items():
+                    if rtype & COUNT:
+                        continue
                     owner = self.spelled.get(name, name) if rtype == codes.SRV else name
-                    yield from decode(owner, rrset)
+                    yield from decode(owner, octets)
 
     def __len__(self) -> int:
         """How many names there are, the apex included if it has more than SOA and NS."""
@@ -161,14 +168,14 @@ class Builder:
         if rtype == codes.SRV and owner != name:
             self._spelled[name] = owner
         if rtype not in node:
-            node[rtype] = 1, octets
+            node[rtype] = octets
         else:
             self._more.setdefault((id(node), rtype), (node, []))[1].append(octets)
 
     def _take_soa(self, name: bytes, octets: bytes) -> None:
         """The SOA record is that of the zone's own name if there is one, else of any; of several the last one."""
         if name == self._origin or self._soa_owner != self._origin or codes.SOA not in self._apex:
-            self._apex[codes.SOA] = 1, octets
+            self._apex[codes.SOA] = octets
             self._soa_owner = name
 
     def build(self) -> Zone:
@@ -176,16 +183,22 @@ class Builder:
         if codes.SOA not in self._apex:
             raise ValueError(f"no SOA record for {w.decode_name(self._origin)}")
         for (_, rtype), (node, octets) in self._more.items():
-            count, first = node[rtype]
-            node[rtype] = count + len(octets), b"".join([first, *octets])
+            node[rtype] = b"".join([node[rtype], *octets])
+            node[COUNT | rtype] = min(1 + len(octets), _MOST).to_bytes(2, "big")
         zone = Zone(self._origin, self._nodes, self._apex, self._soa_owner)
         zone.spelled = self._spelled
         return zone
 
 
-def decode(owner: bytes, rrset: RRset) -> list[EncodedRecord]:
-    """The records of an RRset, under a name."""
-    octets, at, records = rrset[1], 2, []
+def count(node: Node, rtype: int) -> int:
+    """How many records of a type, or signatures of one, a node has that has some; 65,535 where there are more."""
+    several = node.get(COUNT | rtype)
+    return 1 if several is None else int.from_bytes(several, "big")
+
+
+def decode(owner: bytes, octets: bytes) -> list[EncodedRecord]:
+    """The records of a type, under a name."""
+    at, records = 2, []
     while at < len(octets):
         rtype, rclass, ttl, length = _unpack(octets, at)
         at += 10 + length
@@ -201,8 +214,8 @@ def target(record: EncodedRecord) -> bytes:
 
 
 def _apex(owner: bytes, apex: Node, rtype: int, signed: bool) -> list[EncodedRecord]:
-    records = decode(owner, apex.get(rtype, (0, b"")))
-    return records + decode(owner, apex.get(SIGNATURE | rtype, (0, b""))) if signed else records
+    records = decode(owner, apex.get(rtype, b""))
+    return records + decode(owner, apex.get(SIGNATURE | rtype, b"")) if signed else records
 
 
 def _ancestors(name: bytes) -> Iterable[bytes]:
