@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Serve = Callable[[Query], Outcome]
 
 
-class Plugin(Checked):
+class Plugin(Checked):   # with `check` and `ends`, for what `corepy -validate` is to know beyond `parse`
     """What every plugin is. Subclass it, name the folder (or entry point) as the directive, and write `serve`."""
 
     before: ClassVar[str] = ""
