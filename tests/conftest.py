@@ -15,12 +15,17 @@ from queue import Empty, Queue
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 import corepy
 from corepy import registry
 from corepy.clock import SYSTEM, Clock
 from corepy.plugin import Plugin
 from corepy.testing import Running
+
+# A busy machine is no failure of a test; and the gate judges a change by the same examples each time.
+settings.register_profile("corepy", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("corepy")
 
 PATIENCE = 30.0
 """Seconds for what takes a fraction of one: only a test that fails waits for so long."""
