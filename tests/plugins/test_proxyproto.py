@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from corepy.corefile import directives
+from corepy.door import Action
 from corepy.errors import ConfigError
 from corepy.log import Log
 from corepy.plugins.proxyproto import ProxyProto
-from corepy.door import Action
 from corepy.site import Site
 
 NETWORKS = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
