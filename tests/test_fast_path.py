@@ -63,6 +63,16 @@ def test_forward(serve: Serve, transport: str, how: dict[str, Any]) -> None:
         assert Address.of("127.0.0.1", 0).packed in reply.wire
 
 
+@WAYS
+def test_cache_and_hosts(serve: Serve, transport: str, how: dict[str, Any]) -> None:
+    upstream = serve("example.org {\n hosts {\n 192.0.2.7 www.example.org\n }\n}\n")
+    running = serve(f". {{\n errors\n cache\n forward . 127.0.0.1:{upstream.port}\n}}\n")
+    for _ in range(2):  # a miss, then a hit
+        reply = running.ask("www.example.org", transport=transport, **how)
+        assert reply.rcode == codes.NOERROR
+        assert Address.of("192.0.2.7", 0).packed in reply.wire
+
+
 def test_refusals_errors_and_truncation(serve: Serve) -> None:
     running = serve("example.net {\n whoami\n}\n")
     assert running.ask("example.org").rcode == codes.REFUSED
