@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,11 @@ from hypothesis import strategies as st
 
 from corepy import codes
 from corepy.address import Address
-from corepy.plugin import Deferred, Outcome, Plugin, Query, Reply
 from corepy.ports import StreamPort, max_connections
 from corepy.proxyproto import encode_v2
 from corepy.stream import frame
 from corepy.testing import FakeClock, Running, message
+from corepy.testing.held import Held, held
 
 if TYPE_CHECKING:
     from tests.conftest import Serve
@@ -25,39 +24,6 @@ Add = Callable[..., None]
 
 WHOAMI = ". {\n whoami\n}\n"
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
-
-
-class Held(Plugin):
-    """Answers names that begin with `later` when the test says so, all others at once."""
-
-    waiting: list[tuple[Query, Deferred]]
-    arrived: asyncio.Event
-
-    def start(self) -> None:
-        type(self).waiting = []
-
-    def serve(self, query: Query) -> Outcome:
-        if not query.name.startswith("later"):
-            return Reply.refused(query)
-        deferred = Deferred()
-        self.waiting.append((query, deferred))
-        return deferred
-
-    @classmethod
-    def release(cls) -> None:
-        for query, deferred in cls.waiting:
-            deferred.settle(Reply.failed(query, codes.NXDOMAIN))
-        cls.waiting.clear()
-
-
-def held(running: Running, count: int) -> None:
-    """Wait until so many queries are held."""
-
-    async def wait() -> None:
-        while len(Held.waiting) < count:  # noqa: ASYNC110 - a test may look every round of the loop
-            await asyncio.sleep(0)
-
-    running.wait(wait())
 
 
 # --- whatever clients send ---
