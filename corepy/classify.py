@@ -81,7 +81,7 @@ def _typify(wire: bytes, do: bool, now: Callable[[], float]) -> ReplyType:
     if opcode == _NOTIFY or (questions and w.QUESTION.unpack_from(wire, end)[0] in (codes.AXFR, codes.IXFR)):
         return ReplyType.META
     opt = _find_opt(wire)
-    rcode = flags & w.RCODE | (opt.ttl >> 24 << 4 if opt else 0)
+    rcode = w.rcode(wire, opt)
     if (do or (opt and opt.ttl & w.DO)) and _has_expired(wire, int(now())):
         return ReplyType.OTHERERROR
     if answers and rcode == codes.NOERROR:
@@ -125,7 +125,7 @@ def extended_rcode(wire: bytes) -> int:
         opt = _find_opt(wire)
     except (Malformed, IndexError):
         opt = None
-    return wire[3] & w.RCODE | (opt.ttl >> 24 << 4 if opt else 0)
+    return w.rcode(wire, opt)
 
 
 def _find_opt(wire: bytes) -> w.Record | None:

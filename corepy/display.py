@@ -77,7 +77,7 @@ def show_record(record: EncodedRecord) -> str:
 def rcode(wire: bytes) -> int:
     """The rcode of a message, with the upper bits that an OPT record has (RFC 6891 6.1.3). Raises Malformed."""
     opt = w.find_opt(wire)
-    return wire[3] & w.RCODE | (opt.ttl >> 24 << 4 if opt else 0)
+    return w.rcode(wire, opt)
 
 
 def flags(wire: bytes) -> list[str]:

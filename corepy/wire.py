@@ -247,6 +247,11 @@ def find_opt(wire: bytes, at: int = 0) -> Record | None:
     return found
 
 
+def rcode(wire: bytes, opt: Record | None) -> int:
+    """The rcode of a message, with the upper bits that its OPT record has (RFC 6891 6.1.3)."""
+    return wire[3] & RCODE | (opt.ttl >> 24 << 4 if opt else 0)
+
+
 def options(wire: bytes, opt: Record) -> Iterator[tuple[int, bytes]]:
     """The EDNS options of an OPT record: code and data (RFC 6891 6.1.2)."""
     at = opt.data

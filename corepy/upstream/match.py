@@ -71,4 +71,4 @@ def is_whole(wire: bytes) -> bool:
 def rcode_of(reply: bytes) -> int:
     """The rcode of a whole message, extended where there is EDNS (RFC 6891 6.1.3)."""
     opt = w.find_opt(reply) if len(reply) > w.HEADER.size else None
-    return reply[3] & 0xF | (opt.ttl >> 24 << 4 if opt else 0)
+    return w.rcode(reply, opt)

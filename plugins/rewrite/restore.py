@@ -95,7 +95,7 @@ class Restoration:
             wire = answered(wire, opt, self._asked, self._request, echoed)
         if rcodes:
             opt = w.find_opt(wire)
-            old = wire[3] & w.RCODE | (opt.ttl >> 24 << 4 if opt else 0)
+            old = w.rcode(wire, opt)
             new = self._rcode(old)
             if new != old:
                 wire = self._with_rcode(wire, opt, new)
