@@ -207,13 +207,14 @@ def test_what_forward_counts(serve: Serve) -> None:
     fake = FakeUpstream().fail(once=True).answer("www.forward.test. 60 IN A 192.0.2.1")
     with upstream.replaced(fake.connect):
         server = serve("forward.test {\nprometheus localhost:0\nforward . 192.0.2.77\n}")
+        before = Page.of(server).get("forward_healthcheck_broken_total")  # of the process: other tests count, too
         assert server.ask("www.forward.test.").rcode == codes.NOERROR
         page = Page.of(server)
         server.stop()
     to = {"proxy_name": "forward", "to": "192.0.2.77:53"}
     assert page.get("proxy_request_duration_seconds_count", **to) == {("NOERROR",): 1}
     assert page.get("dns_responses_total", zone="forward.test.") == {("forward", "NOERROR", "dns://:0", ""): 1}
-    assert page.get("forward_healthcheck_broken_total") == {(): 0}
+    assert page.get("forward_healthcheck_broken_total") == before != {}
 
 
 def test_more_about_the_runtime(serve: Serve) -> None:
