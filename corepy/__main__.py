@@ -16,6 +16,7 @@ FLAGS = [
     Flag("conf", 'Corefile to load, "stdin" for standard input (default "Corefile")'),
     Flag("dns.port", 'Default port (default "53")', same_as="p"),
     Flag("format", 'Format of what -validate finds: "text", "json", "github" or "sarif" (default "text")'),
+    Flag("ignore", "Ids of rules that -validate does not warn of, with commas between them"),
     Flag("log-format", 'Format of log lines: "text" or "json" (default "text")'),
     Flag("p", 'Default port (default "53")'),
     Flag("pidfile", "Path to write pid file"),
@@ -66,14 +67,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _validate(values: dict[str, str | bool], port: int) -> int:
     from corepy.report import FORMATS, count  # noqa: PLC0415 - a server needs none
+    from corepy.silence import unknown_ids  # noqa: PLC0415 - a server needs none
     from corepy.source import Source  # noqa: PLC0415 - after the quick answers
     from corepy.validate import validate  # noqa: PLC0415 - a server needs none
 
     name, strict = str(values.get("format", "text")), values["validate"] == "strict"
     if name not in FORMATS:
         return _no_format(name, "format")
+    ignore = [each.strip().upper() for each in str(values.get("ignore", "")).split(",") if each.strip()]
+    for unknown, hint in unknown_ids(ignore):
+        print(f'invalid value "{unknown}" for flag -ignore: no such rule', *[hint] * bool(hint), sep="\n", file=sys.stderr)
+        return 2
     conf = values.get("conf")
-    findings = validate(Source.find(str(conf) if conf is not None else None, port))
+    findings = validate(Source.find(str(conf) if conf is not None else None, port), ignore)
     # A file may be called as it likes: what is no UTF-8 in its name is shown, not fatal.
     sys.stdout.write(FORMATS[name](findings, strict=strict).encode("utf-8", "backslashreplace").decode())
     errors, _ = count(findings, strict=strict)

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -110,6 +111,23 @@ def tokens(text: str | bytes, filename: str) -> list[tuple[str, str]]:
     return [(token.type, str(token)) for token in found if token.type != "SPACE"]
 
 
+def comments(text: str | bytes, filename: str) -> list[tuple[Word, bool]]:
+    """The comments of one file, from their `#` on, each with whether a word stands before it on its line.
+
+    Ends where a quoted word has no end. Raises nothing.
+    """
+    source = _Source(filename, _decoded(text), {}, [], [])
+    found: list[tuple[Word, bool]] = []
+    line = 0   # the last one that a word has stood on
+    with suppress(UnexpectedInput):
+        for token in _parser().lex(source.text, dont_ignore=True):
+            if token.type == "COMMENT":
+                found.append((Word(token.rstrip(), source.at(token)), token.line == line))
+            elif token.type not in ("SPACE", "_NEWLINE"):
+                line = token.end_line or 0
+    return found
+
+
 def directives(
     text: str, zones: tuple[bytes, ...] = (b"\0",), environ: Mapping[str, str] | None = None
 ) -> list[Directive]:
@@ -203,13 +221,13 @@ class _Source:
     def _item(self, item: Token | Tree[Token], depth: int) -> Word | Block:
         if isinstance(item, Token):
             return self._word(item)
-        opened, closed = (self._at(cast("Token", item.children[end])) for end in (0, -1))
+        opened, closed = (self.at(cast("Token", item.children[end])) for end in (0, -1))
         if depth == MAX_DEPTH:
             raise ConfigError(f"'{{' is one too many: blocks nest {MAX_DEPTH} deep", opened)
         return Block(opened, closed, list(self.lines(item, depth + 1)))
 
     def _word(self, token: Token) -> Word:
-        at = self._at(token)
+        at = self.at(token)
         if token.type == "QUOTED":
             text = _ESCAPED.sub(lambda match: '"' if match[1] == '"' else match[0], token[1:-1])
         else:
@@ -228,7 +246,8 @@ class _Source:
             what = f"the comment at {shown(token)} touches it, CoreDNS reads a part of it as words"
             self.warnings.append(remark(what, at))
 
-    def _at(self, token: Token) -> Position:
+    def at(self, token: Token) -> Position:
+        """Where a token stands."""
         return self._position(token.line or 1, token.column or 1)
 
     def _position(self, line: int, column: int) -> Position:
@@ -247,7 +266,7 @@ class _Source:
             return False
         parser = error.interactive_parser
         opened = [item for item in parser.parser_state.value_stack if getattr(item, "type", "") == "BRACE_OPEN"]
-        at = self._at(error.token)
+        at = self.at(error.token)
         if not opened:
             hint = "a brace counts only where it is a word of its own"
             self.errors.append(ConfigError("'}' closes no block", at, hint=hint))
@@ -256,7 +275,7 @@ class _Source:
             self.errors.append(ConfigError("unexpected '}'", at, expected="it as the first word of a line"))
             missing = 1
         else:
-            self.errors.append(Unclosed(self._at(opened[-1]), self._end()))
+            self.errors.append(Unclosed(self.at(opened[-1]), self._end()))
             missing = len(opened)
         for _ in range(missing):
             parser.feed_token(Token("_NEWLINE", "\n"))

@@ -279,7 +279,8 @@ def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -
     for plugin in plugins:
         plugin.name, plugin.clock, plugin.log = name, clock, Log(f"plugin/{name}: ")
         try:
-            plugin.configure(site)
+            if site.keys:   # or they were wrong, and plugins may rely on there being some
+                plugin.configure(site)
         except ConfigError as error:
             errors.append(error)
     if errors:

@@ -6,8 +6,9 @@ What reads, imports, parses and configures here is what serves. Beyond that, plu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from corepy import corefile, registry, site
 from corepy.corefile import Corefile, Unclosed
@@ -15,11 +16,15 @@ from corepy.directive import unknown_directive
 from corepy.errors import ConfigError
 from corepy.lint import Block, lint
 from corepy.log import Log
+from corepy.silence import silence
 from corepy.source import NotFound, Source
 
 
-def validate(source: Source) -> list[ConfigError]:
-    """Every mistake and every warning (`ConfigWarning`), each once, in the order of the files. Raises nothing."""
+def validate(source: Source, ignore: Collection[str] = ()) -> list[ConfigError]:
+    """Every mistake and every warning (`ConfigWarning`), each once, in the order of the files. Raises nothing.
+
+    Rules whose ids are in `ignore` do not warn, nor do those that comments of the Corefile ignore (`silence`).
+    """
     try:
         text = source.fetch("loading Caddyfile via flag")
     except NotFound as error:
@@ -30,7 +35,15 @@ def validate(source: Source) -> list[ConfigError]:
         found = [*errors, *_unknown(parsed), *_checked(parsed, sites), *lint(parsed, sites)]
     credible = [error for error in found if _is_credible(error, parsed)]
     each = {(error.at, error.what): error for error in [*credible, *parsed.errors]}
-    return site.in_order(list(each.values()), parsed.files)
+    texts = {source.name: text} | {name: _again(name) for name in parsed.files[1:]}
+    return site.in_order(silence(list(each.values()), texts, ignore), parsed.files)
+
+
+def _again(imported: str) -> bytes:
+    """The text of a file that has been imported, for what its comments say; nothing where it has gone since."""
+    with suppress(OSError):
+        return Path(imported).read_bytes()
+    return b""
 
 
 @contextmanager

@@ -65,6 +65,8 @@ FLAGS = """\
     \tDefault port (default "53")
   -format string
     \tFormat of what -validate finds: "text", "json", "github" or "sarif" (default "text")
+  -ignore string
+    \tIds of rules that -validate does not warn of, with commas between them
   -log-format string
     \tFormat of log lines: "text" or "json" (default "text")
   -p string

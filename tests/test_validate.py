@@ -124,6 +124,7 @@ TOKENS = [
 
 @given(st.one_of(st.binary(), st.lists(st.sampled_from(TOKENS), max_size=40).map(lambda text: "".join(text).encode())))
 @example(b". {\n forward . \xff\n}\n")
+@example(b":\nloop")
 def test_whatever_the_bytes_there_is_a_report(text: bytes) -> None:
     findings = validate(Source(None, "Corefile", text))
     for write in FORMATS.values():
