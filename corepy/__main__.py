@@ -76,7 +76,8 @@ def _validate(values: dict[str, str | bool], port: int) -> int:
         return _no_format(name, "format")
     ignore = [each.strip().upper() for each in str(values.get("ignore", "")).split(",") if each.strip()]
     for unknown, hint in unknown_ids(ignore):
-        print(f'invalid value "{unknown}" for flag -ignore: no such rule', *[hint] * bool(hint), sep="\n", file=sys.stderr)
+        what = f'invalid value "{unknown}" for flag -ignore: no such rule'
+        print(what, *[hint] * bool(hint), sep="\n", file=sys.stderr)
         return 2
     conf = values.get("conf")
     findings = validate(Source.find(str(conf) if conf is not None else None, port), ignore)
