@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import dnslib
 import pytest
@@ -15,6 +16,7 @@ from corepy.errors import Malformed
 from corepy.records import EncodedRecord, decode, encode, parse_record, parse_ttl
 from corepy.records.dnssec import encode_bitmap
 from corepy.records.types import READERS
+from corepy.records.words import split
 
 WWW = w.encode_name("www.example.org.")
 
@@ -125,11 +127,16 @@ def test_what_a_zone_file_hands_in() -> None:
          f"000100 00010006026832026833 00020000 0003000220fb 00040008c0000201c0000202 0006001020010db8 {1:024x}"),
         ('SVCB 1 a. mandatory=port,alpn alpn=h2 port=1 key667="hello\\210qoo" ech=AQID',
          "0001 016100 0000000400010003 00010003026832 000300020001 00050003010203 029b000968656c6c6fd2716f6f"),
+        ("SVCB 1 . key667= port=1", "0001 00 000300020001 029b0000"),
         (r'SVCB 1 . alpn="a\\,b,c"', "0001 00 0001 0006 03612c620163"),
         ("IPSECKEY 10 1 2 192.0.2.1 AQID", "0a 01 02 c0000201 010203"),
         ("IPSECKEY 10 0 2 . AQID", "0a 00 02 010203"),
         ("IPSECKEY 10 2 2 ::1 AQID", "0a 02 02 00000000000000000000000000000001 010203"),
         ("IPSECKEY 10 3 2 g. AQID", "0a 03 02 016700 010203"),
+        ("AMTRELAY 10 0 0 .", "0a 00"),
+        ("AMTRELAY 10 0 1 192.0.2.1", "0a 01 c0000201"),
+        ("AMTRELAY 10 1 2 ::1", "0a 82 00000000000000000000000000000001"),
+        ("AMTRELAY 10 1 3 relay.", "0a 83 0572656c617900"),
         ("HIP 2 2001 AQID r.", "02 02 0003 2001 010203 017200"),
         (r"TYPE65280 \# 2 c0FE", "c0fe"),
         (r"TYPE65280 \# 0", ""),
@@ -208,6 +215,13 @@ def test_data(text: str, hexadecimal: str) -> None:
         ("a. SVCB 1 . mandatory=mandatory", "cannot name itself"),
         ("a. SVCB 1 . ech=!", "not base64"),
         ("a. IPSECKEY 1 4 1 . AQID", "no kind of gateway"),
+        ("a. AMTRELAY 1 0 4 x", "no kind of gateway"),
+        ("a. AMTRELAY 1 2 0 .", "neither 0 nor 1"),
+        (r"a. AMTRELAY \# 3 0a0100", "other fields"),
+        (r"a. TXT \# 2 0261", "TXT has other fields than these 2 octets"),
+        (r"a. NAPTR \# 6 000100010000", "other fields"),
+        (r"a. AAAA \# 17 20010db8000000000000000000000001ff", "other fields"),
+        ("a. SVCB 1 . alpn= h2", "no list"),
         ("a. IPSECKEY 1 0 1 x AQID", "none was announced"),
         ("a. AXFR x", "has to be written as"),
         ("a. TYPE65280 x", "has to be written as"),
@@ -221,6 +235,29 @@ def test_no_record(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         parse_record(text)
     assert why in str(caught.value)
+
+
+class Searched(str):
+    """A text that counts how many of its characters are looked at again by methods."""
+
+    __slots__ = ("looked_at",)
+    looked_at: int
+
+    def rfind(self, *args: Any) -> int:
+        self.looked_at += len(range(*slice(*args[1:]).indices(len(self))))
+        return super().rfind(*args)
+
+    def __getitem__(self, key: Any) -> str:
+        found = super().__getitem__(key)
+        self.looked_at += len(found)
+        return found
+
+
+def test_splitting_looks_at_each_character_once() -> None:
+    text = Searched("a TXT ( " + "x " * 5000 + "\n" * 5000 + " )")
+    text.looked_at = 0
+    assert len(split(text)) == 5002
+    assert text.looked_at <= len(text)
 
 
 def test_ttl() -> None:

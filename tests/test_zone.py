@@ -13,9 +13,9 @@ from corepy import codes
 from corepy import wire as w
 from corepy.errors import Failure
 from corepy.query import Query, Reply
-from corepy.records import decode
+from corepy.records import EncodedRecord, decode
 from corepy.testing import make_query
-from corepy.zone import Authority, Unchanged, Zone, ZoneError, ZoneFile, load
+from corepy.zone import Authority, Builder, Unchanged, Zone, ZoneError, ZoneFile, load
 from corepy.zone.generate import expand, numbers
 from corepy.zone.lines import entries
 from corepy.zone.names import canonical
@@ -91,10 +91,10 @@ def test_a_class_without_a_ttl_is_a_ttl_of_zero_where_none_was_said(tmp_path: Pa
         (SOA + "a (\n A\n 192.0.2.300 )", "4:2: A: '192.0.2.300' is no IPv4 address"),
         (SOA + "a ADDRESS 192.0.2.1", "2:3: 'ADDRESS' is neither type, class nor TTL"),
         (SOA + "@ NSEC3PARAM 1 0 0 -", "2:1: a zone that is signed with NSEC3 is not supported"),
-        (SOA + "a TYPE1 \\# 2 c0fe", "2:1: A data of 2 octets"),
-        (SOA + "a TYPE2 \\# 2 c00c", "2:1: NS data: compression pointer forward"),
-        (SOA + "a TYPE6 \\# 2 0000", "2:1: SOA data of a wrong length"),
-        (SOA + "a TYPE46 \\# 2 0000", "2:1: RRSIG data of 2 octets"),
+        (SOA + "a TYPE1 \\# 2 c0fe", "2:1: A has other fields than these 2 octets"),
+        (SOA + "a TYPE2 \\# 2 c00c", "2:1: NS has other fields than these 2 octets"),
+        (SOA + "a TYPE6 \\# 2 0000", "2:1: SOA has other fields than these 2 octets"),
+        (SOA + "a TYPE46 \\# 2 0000", "2:1: RRSIG has other fields than these 2 octets"),
         (SOA + "$TTL", "2:1: '$TTL' lacks an argument"),
         (SOA + "$TTL 1x", "2:6: '1x' is no time"),
         (SOA + "$ORIGIN a b", "2:11: unexpected 'b' behind $ORIGIN"),
@@ -116,6 +116,20 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, expect
         zone_of(tmp_path, text)
     found = str(error.value).replace(f"{tmp_path}/db:", "", 1).replace(f"{tmp_path}/other", "other")
     assert found.replace(str(tmp_path), "DIR") == expected
+
+
+@pytest.mark.parametrize(
+    ("rtype", "rdata", "expected"),
+    [
+        ("A", b"\xc0\xfe", "A data of 2 octets"),
+        ("NS", b"\xc0\x0c", "NS data: compression pointer forward"),
+        ("SOA", b"\0\0", "SOA data of a wrong length"),
+        ("RRSIG", b"\0\0", "RRSIG data of 2 octets"),
+    ],
+)
+def test_records_from_elsewhere_are_looked_at(rtype: str, rdata: bytes, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        Builder(ORIGIN).add(EncodedRecord(ORIGIN, codes.TYPES[rtype], codes.IN, 60, rdata))
 
 
 def test_a_pipe_is_no_zone_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from corepy import codes
 from corepy.records.fields import Fields, read_class, read_name, read_type
+from corepy.records.text import is_whole
 from corepy.records.ttl import DEFAULT_TTL, parse_ttl
 from corepy.records.types import READERS
 from corepy.records.words import split
@@ -65,7 +66,10 @@ def parse_record(
 def _data(rtype: int, fields: Fields) -> bytes:
     """The data of a record, checked to be whole and not too long."""
     if fields.peek() == "\\#":
-        return fields.unknown()
+        data = fields.unknown()
+        if not is_whole(rtype, data):
+            raise ValueError(f"{codes.type_name(rtype)} has other fields than these {len(data)} octets")
+        return data
     reader = READERS.get(rtype)
     if reader is None:
         raise ValueError(f"data of type {codes.type_name(rtype)} has to be written as \\# LENGTH HEX")

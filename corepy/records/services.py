@@ -10,7 +10,7 @@ from socket import AF_INET, AF_INET6, inet_pton  # turns text into octets; nothi
 from typing import Final
 
 from corepy.records.fields import Fields, counted, read_hex
-from corepy.records.words import octets
+from corepy.records.words import Quoted, octets
 
 _KEYS: Final = {
     "mandatory": 0, "alpn": 1, "no-default-alpn": 2, "port": 3, "ipv4hint": 4, "ech": 5, "ipv6hint": 6,
@@ -29,7 +29,7 @@ def svcb(fields: Fields) -> bytes:
     while (word := fields.peek()) is not None:
         fields.word()
         key, equals, value = word.partition("=")
-        if equals and not value and fields.peek() is not None and word.endswith("="):
+        if equals and not value and isinstance(fields.peek(), Quoted):
             value = fields.word()   # key="value" is two words: quotes end the first one
         number = _key(key)
         if number in parameters:
@@ -117,20 +117,32 @@ _VALUES: Final[dict[int, Callable[[str], bytes]]] = {
 def ipseckey(fields: Fields) -> bytes:
     """Precedence, kind of gateway, algorithm, gateway and key (RFC 4025 3)."""
     precedence, kind, algorithm = fields.number(1), fields.number(1), fields.number(1)
+    return precedence + kind + algorithm + _gateway(fields, kind[0]) + fields.base64()
+
+
+def amtrelay(fields: Fields) -> bytes:
+    """Precedence, whether to look for others first, kind of relay, and relay (RFC 8777 4.3.1)."""
+    precedence, discovery, kind = fields.number(1), fields.word(), fields.number(1)[0]
+    if discovery not in ("0", "1"):
+        raise ValueError(f"{discovery!r} is neither 0 nor 1")
+    return precedence + bytes((int(discovery) << 7 | kind,)) + _gateway(fields, kind)
+
+
+def _gateway(fields: Fields, kind: int) -> bytes:
+    """None, an IPv4 address, an IPv6 address or a name, as its kind announces."""
     match kind:
-        case b"\0":
-            gateway = b""
+        case 0:
             if fields.word() != ".":
                 raise ValueError("a gateway where none was announced")
-        case b"\1":
-            gateway = fields.ipv4()
-        case b"\2":
-            gateway = fields.ipv6()
-        case b"\3":
-            gateway = fields.name()
+            return b""
+        case 1:
+            return fields.ipv4()
+        case 2:
+            return fields.ipv6()
+        case 3:
+            return fields.name()
         case _:
-            raise ValueError(f"{kind[0]} is no kind of gateway")
-    return precedence + kind + algorithm + gateway + fields.base64()
+            raise ValueError(f"{kind} is no kind of gateway")
 
 
 def hip(fields: Fields) -> bytes:

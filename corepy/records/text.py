@@ -29,6 +29,23 @@ def write_data(rtype: int, data: bytes) -> str:
     return " ".join(words)
 
 
+def is_whole(rtype: int, data: bytes) -> bool:
+    """Whether the data of a type ends neither within a field nor behind the last one; other types' data always is.
+
+    No data at all is whole too. What a field says is not looked at.
+    """
+    octets = _Octets(data)
+    writers = _WRITERS.get(rtype, ())
+    try:
+        for write in writers if data else ():
+            write(octets)
+    except (IndexError, Malformed):
+        return False
+    except (OSError, ValueError):   # it is no text, but may be sent
+        return True
+    return not (writers and octets.left)
+
+
 class _Octets:
     """The data, read from its start. Raises IndexError where it ends too early."""
 
@@ -164,6 +181,16 @@ def _groups(octets: _Octets) -> list[str]:
     return [octets.take(8).hex(":", 2)]
 
 
+def _relay(octets: _Octets) -> list[str]:
+    """Whether to look for others first, the kind of a relay, and the relay (RFC 8777 4.3.1)."""
+    kind = octets.number(1)
+    write = _GATEWAYS.get(kind & 0x7F, _hex)
+    return [str(kind >> 7), str(kind & 0x7F), *write(octets)]
+
+
+_GATEWAYS: Final[dict[int, Writer]] = {0: lambda _: ["."], 1: _ipv4, 2: _ipv6, 3: _name}
+
+
 def _eui(size: int) -> Writer:
     return lambda octets: [octets.take(size).hex("-")]
 
@@ -257,6 +284,7 @@ _ROWS: Final[dict[str, tuple[Writer, ...]]] = {
     "URI": (_u16, _u16, _long_string),
     "CAA": (_u8, _tag, _long_string),
     "EID NIMLOC": (_hex,),
+    "AMTRELAY": (_u8, _relay),
 }
 
 _WRITERS: Final = {codes.TYPES[name]: writers for names, writers in _ROWS.items() for name in names.split()}

@@ -150,6 +150,7 @@ _ROWS: Final[dict[str, Reader]] = {
     "URI": _uri,
     "CAA": _caa,
     "EID NIMLOC": _hex,
+    "AMTRELAY": services.amtrelay,
 }
 
 READERS: Final = {codes.TYPES[name]: reader for names, reader in _ROWS.items() for name in names.split()}

@@ -6,6 +6,7 @@ Escapes stay as they are written, since `\.` means one thing in a name and anoth
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 _WORD: Final = re.compile(
@@ -15,6 +16,12 @@ _WORD: Final = re.compile(
 )
 _SPECIAL: Final = re.compile(r'[\n\r;()"\\]')
 _ESCAPE: Final = re.compile(rb"\\(?:([0-9]{3})|(.))", re.DOTALL)
+
+
+class Quoted(str):
+    """A word that stood in quotes, which it has no more."""
+
+    __slots__ = ()
 
 
 def split(text: str) -> list[str]:
@@ -31,28 +38,39 @@ def split(text: str) -> list[str]:
 def _split(text: str) -> list[str]:
     """The same for any text."""
     words: list[str] = []
-    at = depth = 0
+    depth = line = 0
     begins_blank = False
-    while at < len(text):
-        match = _WORD.match(text, at)
-        if match is None:
-            raise ValueError("unfinished quotes or escape")
-        at, kind = match.end(), match.lastgroup
-        if kind == "newline" and not depth:
-            if words:
+    for match in _tokens(text):
+        kind = match.lastgroup
+        if kind == "newline":
+            line = match.end()
+            if words and not depth:
                 break
-            begins_blank = False
-        elif kind == "blank" and match.start() in (0, text.rfind("\n", 0, match.start()) + 1) and not words:
-            begins_blank = True
+            begins_blank = begins_blank and depth > 0
+        elif kind == "blank":
+            begins_blank = begins_blank or (match.start() == line and not words)
         elif kind == "parenthesis":
             depth += 1 if match[0] == "(" else -1
             if depth < 0:
                 raise ValueError("a closing parenthesis too many")
-        elif kind in ("quoted", "plain"):
+        elif kind == "quoted":
+            words.append(Quoted(match[kind]))
+        elif kind == "plain":
             words.append(match[kind])
     if depth:
         raise ValueError("a closing parenthesis is missing")
     return ["", *words] if words and begins_blank else words
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    """What a text is made of; nothing is looked at twice, since a record may be all of a large file."""
+    at = 0
+    while at < len(text):
+        match = _WORD.match(text, at)
+        if match is None:
+            raise ValueError("unfinished quotes or escape")
+        yield match
+        at = match.end()
 
 
 def octets(text: str) -> bytes:
