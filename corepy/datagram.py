@@ -23,8 +23,12 @@ BATCH: Final = 64
 _SLOT: Final = 65536
 """Room for any datagram: 65,507 octets over IPv4, a little more over IPv6. Untouched pages cost no memory."""
 RECEIVE_BUFFER: Final = 4 << 20
-"""What is asked of the kernel, which grants up to net.core.rmem_max: room for a burst while the loop is busy."""
+"""What is asked of the kernel: room for a burst while the loop is busy. It grants that to root, and up to
+net.core.rmem_max to others. Some 10,000 plain queries go in: in an overload a query waits for so many, and no more."""
 
+_SO_RCVBUFFORCE: Final = 33
+_SO_MEMINFO: Final = 55
+_MEMINFO: Final = struct.Struct("@9I")
 _IP_PKTINFO: Final = 8
 _IPV6_RECVPKTINFO: Final = 49
 _IPV6_PKTINFO: Final = 50
@@ -76,7 +80,10 @@ def bind(host: str, port: int) -> socket.socket:
 
 def configure(sock: socket.socket, host: str) -> None:
     """Set up a socket for this address: room for bursts, and our own address with each datagram if it has all."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except OSError:   # not root, or another system
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     if host == "0.0.0.0":
         sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
     elif host == "::":
@@ -97,6 +104,14 @@ class DatagramSocket:
         self._outbox: list[Datagram] = []
         self.put = self._outbox.append
         """Put (octets, peer, local) into the outbox, peer and local as they were received."""
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams that came while the receive buffer was full, as the kernel counts them (since Linux 4.12)."""
+        try:
+            return int(_MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1])
+        except (OSError, struct.error):   # another system, which does not tell
+            return 0
 
     def fileno(self) -> int:
         """For the event loop."""

@@ -13,10 +13,18 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Literal
+from weakref import WeakSet
 
 from corepy.address import Address
+from corepy.metrics import SETTLE, Counter, Gauge
 from corepy.networks import NetworkSet
 from corepy.proxyproto import Drop, ProxyError, StreamHeader, parse_datagram
+
+DROPPED: Final = Counter(
+    "corepy_proxyproto_drops_total", "Datagrams and connections that were refused for their PROXY header.", ("reason",)
+)
+SESSIONS_HELD: Final = Gauge("corepy_proxyproto_sessions", "UDP sessions behind proxies that are remembered.")
+EVICTED: Final = Counter("corepy_proxyproto_sessions_evicted_total", "UDP sessions that had to make room for others.")
 
 # --- who is believed --------------------------------------------------------------------------
 
@@ -114,6 +122,7 @@ class Sessions:
         self.expired = 0
         # Client and last use by peer, in the order of use. An entry is replaced, never changed.
         self._table: OrderedDict[bytes, tuple[Address, float]] = OrderedDict()
+        _all_sessions.add(self)
 
     def __len__(self) -> int:
         """The sessions held; those that expired count until they are met or swept away."""
@@ -151,11 +160,12 @@ class Sessions:
 
     def adopt(self, old: Sessions) -> None:
         """Go on with the sessions and counters of a table that is no longer used, under our own TTL and capacity."""
-        self._table = old._table
+        self._table, old._table = old._table, OrderedDict()
         self.opened, self.hits, self.evicted, self.expired = old.opened, old.hits, old.evicted, old.expired
         while len(self._table) > self.capacity:
             self._table.popitem(last=False)
             self.evicted += 1
+            EVICTED.add()
 
     def sweep(self, now: float) -> None:
         """Forget what has expired, for an exact `len()`; nothing else needs it."""
@@ -172,7 +182,11 @@ class Sessions:
             self.expired += 1
         else:
             self.evicted += 1
+            EVICTED.add()
 
+
+_all_sessions: Final[WeakSet[Sessions]] = WeakSet()
+SETTLE.append(lambda: SESSIONS_HELD.set(sum(map(len, _all_sessions))))
 
 # --- what is refused --------------------------------------------------------------------------
 
@@ -196,6 +210,7 @@ class Drops:
     def add(self, what: str, peer: Address, reason: Drop, now: float) -> None:
         """Count one drop; `what` is the beginning of its line: "dropping datagram"."""
         self.counts[reason] += 1
+        DROPPED.add(reason.name.lower())
         if not self._may_tell(peer.packed, now):
             self._left_out += 1
             return

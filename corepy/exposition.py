@@ -66,13 +66,13 @@ def begin_anew() -> None:
 
 def _own() -> Iterator[str]:
     """What this process counts, for reloads are its business and no worker's."""
-    for name, family in sorted(FAMILIES.items()):
+    for _, family in sorted(FAMILIES.items()):
         if isinstance(family, Counter | Gauge) and any(family.values.values()):
-            yield f"# HELP coredns_{name} {family.description}\n# TYPE coredns_{name} {family.kind}\n"
+            yield f"# HELP {family.shown} {family.description}\n# TYPE {family.shown} {family.kind}\n"
             for labels, value in family.values.items():
                 pairs = sorted(zip(family.labels, labels, strict=True))
                 text = ",".join(f'{label}="{_quote(word)}"' for label, word in pairs)
-                yield f"coredns_{name}{f'{{{text}}}' if text else ''} {_number(value)}\n"
+                yield f"{family.shown}{f'{{{text}}}' if text else ''} {_number(value)}\n"
 
 
 def _quote(text: str) -> str:

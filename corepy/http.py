@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 from corepy.httpmessage import MAX_BODY, MAX_HEAD, BadRequest, Request, Response, encode, error, parse
 from corepy.log import log
+from corepy.metrics import Counter
 from corepy.stream import listen as listening_socket
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ _PAUSE: Final = 0.25
 """Seconds until clients are taken again where the process has no descriptors left."""
 MAX_CONNECTIONS: Final = 100
 """Connections of one address: monitoring has a few, and this many cannot take the descriptors that queries need."""
+
+CLOSED: Final = Counter(
+    "corepy_http_connections_closed_total", "Clients of endpoints for monitoring that had to make room for others."
+)
 
 Handler = Callable[[Request], "Response | Awaitable[Response]"]
 
@@ -174,6 +179,7 @@ class _Endpoint:
             return
         client.setblocking(False)
         if len(self._connections) + len(self._accepting) >= MAX_CONNECTIONS and self._connections:
+            CLOSED.add()
             next(iter(self._connections)).abort()
         task = self._loop.create_task(self._admit(client))
         self._accepting.add(task)

@@ -5,7 +5,7 @@
 
 They belong to the process, so they live through reloads, and nobody needs to look at them: the `prometheus` plugin
 reads `FAMILIES` when it is asked. All is plain numbers in dicts, by the values of the labels in their order; a name
-gets CoreDNS's prefix, `coredns_`, when it is shown.
+gets CoreDNS's prefix, `coredns_`, when it is shown. What CoreDNS does not count begins with `corepy_` instead.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ SIZE_BUCKETS: Final = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000
 """Upper bounds in octets; CoreDNS's, 8291 included."""
 
 
+PREFIX: Final = "coredns_"
+"""The beginning of all names as they are shown: dashboards and alerts ask for them so."""
+OWN: Final = "corepy_"
+"""The beginning of names for what CoreDNS does not count."""
+
+
 class Family:
     """All series of one name, which differ in the values of their labels. Raises ValueError for a name in use."""
 
@@ -39,6 +45,11 @@ class Family:
         self.description = description
         self.labels = labels
         FAMILIES[name] = self
+
+    @property
+    def shown(self) -> str:
+        """The name in full."""
+        return self.name if self.name.startswith(OWN) else PREFIX + self.name
 
 
 FAMILIES: Final[dict[str, Family]] = {}
@@ -57,9 +68,9 @@ class Counter(Family):
         super().__init__(name, description, labels)
         self.values: dict[Labels, int] = {} if labels else {(): 0}
 
-    def add(self, *labels: str) -> None:
-        """Once more."""
-        self.values[labels] = self.values.get(labels, 0) + 1
+    def add(self, *labels: str, count: int = 1) -> None:
+        """Once more, or several times."""
+        self.values[labels] = self.values.get(labels, 0) + count
 
 
 class Gauge(Family):
@@ -121,6 +132,6 @@ class Histogram(Family):
 
 
 __all__ = [
-    "FAMILIES", "SETTLE", "SIZE_BUCKETS", "SLIM_TIME_BUCKETS", "TIME_BUCKETS", "Counter", "Distribution", "Family",
-    "Gauge", "Histogram", "Labels",
+    "FAMILIES", "OWN", "PREFIX", "SETTLE", "SIZE_BUCKETS", "SLIM_TIME_BUCKETS", "TIME_BUCKETS", "Counter",
+    "Distribution", "Family", "Gauge", "Histogram", "Labels",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from corepy.address import Address
 from corepy.datagram import DatagramSocket, open_datagram
 from corepy.errors import Malformed
 from corepy.finish import error_reply
+from corepy.metrics import SETTLE, Counter, Gauge
 from corepy.query import Endpoint, Query, Reply
 from corepy.stream import Connection
 
@@ -38,6 +39,18 @@ _ACCEPTS: Final = 32
 """Connections taken in one round of the loop, so that a flood of them does not hold up datagrams."""
 _OLDEST: Final = 64
 """Connections that are looked at to find an idle one that makes room."""
+_CLOGGED: Final = 256
+"""Connections whose client does not read, over all ports: with `stream.WRITE_BUFFER` and one reply each, 80 MiB. The
+one that has not read longest is closed for another."""
+
+NOT_RECEIVED: Final = Counter(
+    "corepy_udp_receive_drops_total", "Datagrams that came while the receive buffer was full.", ("server",)
+)
+NOT_SENT: Final = Counter("corepy_udp_send_drops_total", "Replies that the kernel did not take.", ("server",))
+CONNECTIONS: Final = Gauge("corepy_tcp_connections", "Connections of clients.")
+CLOSED: Final = Counter(
+    "corepy_tcp_connections_closed_total", "Connections of clients that were closed on them.", ("reason",)
+)
 
 
 def max_connections() -> int:
@@ -56,6 +69,8 @@ def take_descriptors() -> None:
 class DatagramPort:
     """A UDP socket and the listener behind it."""
 
+    _open: ClassVar[set[DatagramPort]] = set()
+
     def __init__(self, bound: socket.socket, listener: Listener, clock: Clock, *, server: str) -> None:
         self._socket: DatagramSocket = open_datagram(bound)
         self.address: Address = self._socket.address
@@ -65,11 +80,14 @@ class DatagramPort:
         self._now = clock.now
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flush_due = False
+        self._told = [0, 0]
+        """Datagrams lost on their way in and out, as far as they were counted."""
 
     def serve(self) -> None:
         """Begin to answer."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket.fileno(), self._readable)
+        DatagramPort._open.add(self)
 
     def _readable(self) -> int:
         """Answer the datagrams that are waiting; how many there were."""
@@ -137,7 +155,23 @@ class DatagramPort:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
         self._socket.flush()
+        self.count_losses()
+        DatagramPort._open.discard(self)
         self._socket.close()
+
+    def count_losses(self) -> None:
+        """Bring the counters up to date: the kernel is asked when somebody looks, not on a query's way."""
+        lost = [self._socket.dropped, self._socket.unsent]
+        for counter, now, told in zip((NOT_RECEIVED, NOT_SENT), lost, self._told, strict=True):
+            if now > told:
+                counter.add(self.endpoint.server, count=now - told)
+        self._told = lost
+
+    @staticmethod
+    def settle() -> None:
+        """Count the losses of all ports."""
+        for port in DatagramPort._open:
+            port.count_losses()
 
 
 class StreamPort:
@@ -147,6 +181,8 @@ class StreamPort:
     """In the whole process, as descriptors are."""
     _by_use: ClassVar[OrderedDict[Connection, StreamPort]] = OrderedDict()
     """All of them, the one that has been silent longest first."""
+    _unread: ClassVar[dict[Connection, StreamPort]] = {}
+    """Those whose client does not read, the one that has not read longest first."""
 
     def __init__(self, listening: socket.socket, listener: Listener, clock: Clock, *, server: str) -> None:
         self._socket = listening
@@ -183,6 +219,7 @@ class StreamPort:
                 self._pause()
                 return
             if StreamPort.open_connections >= self._limit and not self._make_room():
+                CLOSED.add("full")
                 client.close()
                 continue
             StreamPort.open_connections += 1
@@ -214,28 +251,46 @@ class StreamPort:
         """It brought a message: others make room before it does."""
         StreamPort._by_use.move_to_end(connection)
 
+    def clogged(self, connection: Connection) -> None:
+        """Its client does not read; of too many of those the first one has to go."""
+        unread = StreamPort._unread
+        unread[connection] = self
+        if len(unread) > _CLOGGED:
+            first = next(iter(unread))
+            unread[first].refused(first, "unread")
+
+    def cleared(self, connection: Connection) -> None:
+        """Its client reads again."""
+        StreamPort._unread.pop(connection, None)
+
+    def refused(self, connection: Connection, reason: str) -> None:
+        """Close it on its client, for this reason."""
+        CLOSED.add(reason)
+        self.closed(connection)
+        connection.expire()
+
     def closed(self, connection: Connection) -> None:
         """It is gone, or as good as gone."""
         if connection in self._connections:
             StreamPort.open_connections -= 1
             self._connections.discard(connection)
             del StreamPort._by_use[connection]
+            StreamPort._unread.pop(connection, None)
 
     @staticmethod
     def _make_room() -> bool:
         """Close the connection that has been idle longest, on whatever port, if one of the oldest is."""
         for connection, port in list(islice(StreamPort._by_use.items(), _OLDEST)):
             if connection.idle:
-                port.closed(connection)
-                connection.expire()
+                port.refused(connection, "room")
                 return True
         return False
 
     def _sweep(self) -> None:
         """Close the connections that have been given their time."""
         now = self.now()
-        for connection in [c for c in self._connections if c.deadline < now and not c.pending]:
-            connection.expire()
+        for connection in [c for c in self._connections if c.deadline < now and (c.clogged or not c.pending)]:
+            self.refused(connection, "unread" if connection.clogged else "time")
 
     @property
     def pending(self) -> int:
@@ -262,6 +317,9 @@ class StreamPort:
         for connection in list(self._connections):
             connection.expire()
 
+
+SETTLE.append(DatagramPort.settle)
+SETTLE.append(lambda: CONNECTIONS.set(StreamPort.open_connections))
 
 Port = DatagramPort | StreamPort
 

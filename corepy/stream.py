@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from corepy.address import Address
 from corepy.errors import Malformed
 from corepy.finish import error_reply
+from corepy.metrics import Counter
 from corepy.query import Endpoint, Query, Reply
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ flight, and 1,000 times 64 KiB is what a hostile client could make us hold."""
 _READING: Final = memoryview(bytearray(16 * 1024))
 """What is read in one go: some 500 queries, 3 ms of work, after which others have their turn."""
 WRITE_BUFFER: Final = 256 * 1024
-"""Octets of replies that wait for a client to read them before we stop reading its queries: four of the largest."""
+"""Octets of replies that wait for a client to read them before its queries have to wait: four of the largest."""
+MAX_UNREAD: Final = 1 << 20
+"""Octets of replies that wait for a client at the most. Only what it had asked before it stopped to read can get there;
+it is then closed, since it has left as much unread as the kernel holds for it besides."""
+HELD_BACK: Final = Counter(
+    "corepy_tcp_held_back_total", "Times that a client's next queries had to wait.", ("reason",)
+)
 
 
 class Framer:
@@ -73,6 +80,15 @@ class Slot(Protocol):
     def active(self, connection: Connection) -> None:
         """It brought a message."""
 
+    def clogged(self, connection: Connection) -> None:
+        """Its client does not read."""
+
+    def cleared(self, connection: Connection) -> None:
+        """Its client reads again."""
+
+    def refused(self, connection: Connection, reason: str) -> None:
+        """It is closed because its client has asked for too much of something."""
+
     def closed(self, connection: Connection) -> None:
         """It is gone."""
 
@@ -93,8 +109,10 @@ class Connection(asyncio.BufferedProtocol):
         self._door: StreamDoor | None = None
         self._finished = False   # nothing more is read: the client has said all it may or wants to
         self._held = False       # reading is paused
-        self._clogged = False    # the client does not read
+        self.clogged = False     # the client does not read
         self._outbox: list[bytes] = []
+        self._octets = 0         # in the outbox
+        self._backlog: list[bytes] = []   # queries that came with those whose replies nobody reads
         self._rests: list[Iterator[bytes]] = []   # of replies with more messages, until the client reads again
 
     # --- asyncio.BufferedProtocol ---
@@ -127,11 +145,12 @@ class Connection(asyncio.BufferedProtocol):
         if not messages:
             return
         most = self.slot.listener.timeouts.max_queries
-        for message in messages[: most - self._queries] if most else messages:
-            self._receive(message)
+        if most:
+            messages = messages[: most - self._queries]
+        self._queries += len(messages)
         self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
         self.slot.active(self)
-        self._flush()
+        self._work(messages)
         if most and self._queries >= most:
             self.shut()
         else:
@@ -140,25 +159,32 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """The client sends no more; it still gets its replies."""
         self._finished = True
-        return self.pending > 0
+        return self.pending > 0 or bool(self._backlog)
 
     def pause_writing(self) -> None:
         """The client does not read: it may not ask more until it does, and has a time for it."""
-        self._clogged = True
+        self.clogged = True
+        HELD_BACK.add("unread")
         self.deadline = self.slot.now() + self.slot.listener.timeouts.write
+        self.slot.clogged(self)
         self._hold_or_go_on()
 
     def resume_writing(self) -> None:
         """It reads again."""
-        self._clogged = False
+        self.clogged = False
         self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
-        self._hold_or_go_on()
+        self.slot.cleared(self)
         rests, self._rests = self._rests, []
         for rest in rests:
             self._go_on(rest)
+        backlog, self._backlog = self._backlog, []
+        self._work(backlog)
+        self._hold_or_go_on()
+        self._close_if_done()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is gone; replies that still come have nowhere to go."""
+        self._backlog.clear()
         self.slot.closed(self)
 
     # --- a query's way ---
@@ -176,9 +202,19 @@ class Connection(asyncio.BufferedProtocol):
         self.client = client or self.peer
         return rest
 
+    def _work(self, messages: list[bytes]) -> None:
+        """Answer messages one by one, as long as the client reads what comes of them."""
+        for at, message in enumerate(messages, 1):
+            self._receive(message)
+            if self._octets > WRITE_BUFFER:
+                self._flush()
+                if self.clogged:
+                    self._backlog = messages[at:]
+                    return
+        self._flush()
+
     def _receive(self, message: bytes) -> None:
         slot = self.slot
-        self._queries += 1
         try:
             query = Query(message, slot.endpoint, self.client, self.local)
         except Malformed as error:
@@ -200,19 +236,26 @@ class Connection(asyncio.BufferedProtocol):
             self._put(query, reply)
             self._flush()
             self._done()
+            if self.clogged and self.transport.get_write_buffer_size() > MAX_UNREAD:
+                self.slot.refused(self, "unread")
         return reply
 
     def _done(self) -> None:
         """One reply more is complete."""
         self.pending -= 1
-        self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
+        if not self.clogged:
+            self.deadline = self.slot.now() + self.slot.listener.timeouts.idle
         self._hold_or_go_on()
-        if self._finished and not self.pending:
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._finished and not self.pending and not self._backlog:
             self.transport.close()
 
     def _put(self, query: Query, reply: Reply) -> None:
         if wire := self.slot.listener.seal(query, reply):
             self._outbox.append(wire)
+            self._octets += len(wire)
             if reply.more:
                 self.pending += 1
                 asyncio.get_running_loop().call_soon(self._go_on, iter(reply.more))
@@ -221,7 +264,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send the next message of a reply that has several: one in a round of the loop, so that others have theirs."""
         if self.transport.is_closing():
             return
-        if self._clogged:
+        if self.clogged:
             self._rests.append(rest)
             return
         try:
@@ -240,18 +283,21 @@ class Connection(asyncio.BufferedProtocol):
         if self._outbox:
             self.transport.write(b"".join([frame(message) for message in self._outbox]))
             self._outbox.clear()
+            self._octets = 0
 
     def _hold_or_go_on(self) -> None:
         """Read on as long as this client neither has too much unanswered nor too much unread."""
-        hold = self._finished or self._clogged or self.pending > MAX_PENDING
+        hold = self._finished or self.clogged or self.pending > MAX_PENDING
         if hold != self._held and not self.transport.is_closing():
+            if hold and not self._finished and not self.clogged:
+                HELD_BACK.add("unanswered")
             self._held = hold
             (self.transport.pause_reading if hold else self.transport.resume_reading)()
 
     @property
     def idle(self) -> bool:
         """Whether closing this connection loses nobody a reply."""
-        return not self.pending and not self.transport.get_write_buffer_size()
+        return not self.pending and not self._backlog and not self.transport.get_write_buffer_size()
 
     def expire(self) -> None:
         """The deadline has passed."""
@@ -259,7 +305,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def shut(self) -> None:
         """Nothing more is read, what is pending is answered, then the connection is closed."""
-        if self.pending:
+        if self.pending or self._backlog:
             self._finished = True
             self._hold_or_go_on()
         else:

@@ -21,7 +21,7 @@ from corepy.plugin import Outcome, Query, Reply
 from corepy.proxyproto import encode_v1, encode_v2
 from corepy.query import Endpoint
 from corepy.site import Timeouts
-from corepy.stream import MAX_PENDING, WRITE_BUFFER, Connection, Framer, frame, listen
+from corepy.stream import MAX_PENDING, MAX_UNREAD, WRITE_BUFFER, Connection, Framer, frame, listen
 from corepy.testing import FakeClock, message
 
 PEER = Address.of("192.0.2.1", 1234)
@@ -116,6 +116,8 @@ class Dialogue:
         self.clients: list[Address] = []
         self.open: list[Connection] = []
         self.talked: list[Connection] = []
+        self.unread: list[Connection] = []
+        self.reasons: list[str] = []
         self.transport = Transport()
         self.connection = Connection(self)
         self.connection.connection_made(self.transport)
@@ -132,6 +134,16 @@ class Dialogue:
 
     def active(self, connection: Connection) -> None:
         self.talked.append(connection)
+
+    def clogged(self, connection: Connection) -> None:
+        self.unread.append(connection)
+
+    def cleared(self, connection: Connection) -> None:
+        self.unread.remove(connection)
+
+    def refused(self, connection: Connection, reason: str) -> None:
+        self.reasons.append(reason)
+        connection.expire()
 
     def closed(self, connection: Connection) -> None:
         self.open.remove(connection)
@@ -245,6 +257,88 @@ def test_who_does_not_read_may_not_ask() -> None:
     assert not talk.transport.reading
     talk.connection.resume_writing()
     assert talk.transport.reading
+
+
+class Full(Transport):
+    """Of a client that reads nothing until `read` is called."""
+
+    protocol: Connection
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        self.unread += len(data)
+        if self.unread > WRITE_BUFFER and not self.protocol.clogged:
+            self.protocol.pause_writing()
+
+    def read(self) -> None:
+        self.unread = 0
+        self.protocol.resume_writing()
+
+
+class Unread(Dialogue):
+    """A client that reads when it is told to, whose answers have 32 KiB."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transport = self.far = Full()
+        self.connection = self.far.protocol = Connection(self)
+        self.connection.connection_made(self.far)
+
+    def serve(self, query: Query) -> Outcome:
+        outcome = super().serve(query)
+        return outcome if isinstance(outcome, Deferred) else Reply(query.wire + bytes(1 << 15), plain=True)
+
+    def release(self, name: str) -> list[str]:
+        query, deferred = self.held.pop(name)
+        deferred.settle(Reply(query.wire + bytes(1 << 15), plain=True))
+        return []
+
+
+def test_queries_wait_while_nobody_reads_the_replies_to_those_before_them() -> None:
+    talk = Unread()
+    names = [f"{number}.example." for number in range(100)]
+    rounds = 0
+    talk.connection.data_received(b"".join(frame(message(name)) for name in names))
+    while talk.connection.clogged:
+        assert talk.far.unread < WRITE_BUFFER + (1 << 15) + 512
+        assert not talk.connection.idle
+        assert talk.unread == [talk.connection]
+        rounds += 1
+        talk.far.read()
+    assert rounds >= 100 * (1 << 15) // WRITE_BUFFER - 1
+    assert talk.transport.reading
+    assert len(talk.clients) == len(names)
+
+
+def test_who_half_closes_and_reads_late_gets_all() -> None:
+    talk = Unread()
+    talk.connection.data_received(b"".join(frame(message(f"{number}.example.")) for number in range(30)))
+    assert talk.connection.eof_received()
+    while talk.connection.clogged:
+        assert not talk.transport.end
+        talk.far.read()
+    assert len(talk.clients) == 30
+    assert talk.transport.end == "closed"
+
+
+def test_late_replies_that_nobody_reads_have_a_bound() -> None:
+    talk = Unread()
+    names = [f"later.{number}." for number in range(100)]
+    talk.connection.data_received(b"".join(frame(message(name)) for name in names))
+    for name in names:
+        talk.release(name)
+    assert talk.reasons == ["unread"]
+    assert talk.transport.end == "aborted"
+    assert talk.far.unread <= MAX_UNREAD + (1 << 15) + 512
+
+
+def test_late_replies_give_no_time_to_who_does_not_read() -> None:
+    talk = Unread()
+    talk.connection.data_received(frame(message("later.")) + b"".join(frame(message("x.")) for _ in range(20)))
+    assert talk.seconds == 5
+    talk.clock.advance(1)
+    talk.release("later.")
+    assert talk.seconds == 4
 
 
 def test_who_has_too_much_unanswered_may_not_ask() -> None:

@@ -199,10 +199,15 @@ class Far:
     """The far side of an upstream: a UDP socket, and a TCP listener on the same port, in the hands of the test."""
 
     def __init__(self) -> None:
-        self.tcp = socket.create_server(("127.0.0.1", 0))
-        self.address = Address.from_tuple(self.tcp.getsockname())
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(self.address.to_tuple())
+        while True:
+            self.tcp = socket.create_server(("127.0.0.1", 0))
+            self.address = Address.from_tuple(self.tcp.getsockname())
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                self.udp.bind(self.address.to_tuple())
+                break
+            except OSError:  # somebody else has the number for UDP: another one
+                self.close()
         for sock in (self.tcp, self.udp):
             sock.setblocking(False)
 

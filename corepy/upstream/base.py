@@ -99,11 +99,6 @@ CLOSED: Final = "use of closed network connection"
 """Why a question fails whose upstream has been closed (Go's words for it)."""
 
 
-def too_many(name: str) -> Failure:
-    """The failure of a query that would be one more than MAX_PENDING."""
-    return Failure(f"{name} owes {MAX_PENDING} replies")
-
-
 def reason(error: OSError) -> str:
     """What an error of the system or of TLS says, as Go writes it: without its number, in lower case."""
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from corepy.errors import Failure
-from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, too_many
+from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter
 from corepy.upstream.pool import SWEEPS, Pool
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ConnectionPool(Pool):
     def ask(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question over a connection (see `base.Ask`)."""
         if self.pending >= MAX_PENDING:
-            self.later(waiter, too_many(str(self.remote)))
+            self.refuse(waiter)
         else:
             before = self._opened
             connection = self._pick()

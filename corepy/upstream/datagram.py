@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from corepy.address import Address
 from corepy.errors import Failure
-from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, reason, too_many
+from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, reason
 from corepy.upstream.dice import TOKENS, refill
 from corepy.upstream.pool import SWEEPS, Pool
 
@@ -67,7 +67,7 @@ class DatagramPool(Pool):
     def ask(self, wire: bytes, waiter: Waiter) -> None:
         """Send a question under a fresh id from a socket drawn at random (see `base.Ask`)."""
         if self.pending >= MAX_PENDING:
-            self.later(waiter, too_many(str(self.remote)))
+            self.refuse(waiter)
             return
         pool = self._pool
         message_id, number = (TOKENS or refill()).pop()
@@ -144,13 +144,13 @@ class DatagramPool(Pool):
             message_id, pending = wire[:2], channel.pending
             waiter = pending.pop(message_id, None)
             if waiter is None:
-                self.strays += 1
+                self.stray()
                 continue
             self.pending -= 1
             if not waiter.take(wire):
                 pending[message_id] = waiter
                 self.pending += 1
-                self.strays += 1
+                self.stray()
                 continue
             if self._recycling and not pending:
                 self._used(channel)

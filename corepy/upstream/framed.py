@@ -52,7 +52,7 @@ class FramedConnection(Connection[bytes]):
         for wire in self._framer.feed(data):
             entry = self.pending.pop(wire[:2], None)
             if entry is None:
-                self.pool.strays += 1
+                self.pool.stray()
                 continue
             self.pool.pending -= 1
             if entry[0].take(wire):
@@ -60,7 +60,7 @@ class FramedConnection(Connection[bytes]):
                 continue
             self.pending[wire[:2]] = entry
             self.pool.pending += 1
-            self.pool.strays += 1
+            self.pool.stray()
         if not self.pending:
             self.pool.unused(self)
 

@@ -216,7 +216,7 @@ class Http2Connection(Connection[int]):
             self._proven = True
             self._finish(event.stream_id)
         else:
-            self.pool.strays += 1
+            self.pool.stray()
             self._finish(event.stream_id, "the response is no reply to the question")
 
     def _reset(self, event: events.StreamReset) -> None:

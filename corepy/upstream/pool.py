@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from corepy.errors import Failure
 from corepy.metrics import Counter, Family
+from corepy.upstream.base import MAX_PENDING
 
 if TYPE_CHECKING:
     from corepy.address import Address
     from corepy.clock import Clock, Timer
-    from corepy.errors import Failure
     from corepy.upstream.base import Options, Waiter
     from corepy.upstream.budget import Budget
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _PLACE: Final = ("proxy_name", "to", "proto")
 HITS: Final = Counter("proxy_conn_cache_hits_total", "Questions to upstreams on a socket that was there.", _PLACE)
 MISSES: Final = Counter("proxy_conn_cache_misses_total", "Questions to upstreams on a new socket.", _PLACE)
+STRAYS: Final = Counter(
+    "corepy_proxy_strays_total", "Messages from upstreams that were no reply to anything asked.", _PLACE
+)
+REFUSED: Final = Counter("corepy_proxy_refused_total", "Questions to upstreams that owed too many replies.", _PLACE)
 
 
 class Pool:
@@ -46,6 +51,16 @@ class Pool:
         """Count a question, on a new socket or not; for those who look at metrics."""
         if Family.watched:
             (MISSES if fresh else HITS).add(*self._labels)
+
+    def stray(self) -> None:
+        """Count a message that was no reply to anything asked."""
+        self.strays += 1
+        STRAYS.add(*self._labels)
+
+    def refuse(self, waiter: Waiter) -> None:
+        """Do not ask for one more than MAX_PENDING."""
+        REFUSED.add(*self._labels)
+        self.later(waiter, Failure(f"{self.remote} owes {MAX_PENDING} replies"))
 
     @staticmethod
     def later(waiter: Waiter, error: Failure) -> None:

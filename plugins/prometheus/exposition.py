@@ -24,11 +24,9 @@ from prometheus_client.utils import floatToGoString
 
 import corepy
 from corepy import profiles
-from corepy.metrics import FAMILIES, SETTLE, Counter, Distribution, Family, Gauge, Histogram
+from corepy.metrics import FAMILIES, PREFIX, SETTLE, Counter, Distribution, Family, Gauge, Histogram
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_PREFIX: Final = "coredns_"
-"""Ours as well: dashboards and alerts ask for these names."""
 
 
 class _Ours(Collector):
@@ -39,7 +37,7 @@ class _Ours(Collector):
         for settle in SETTLE:
             settle()
         version = {"version": corepy.__version__, "revision": "", "goversion": f"python{platform.python_version()}"}
-        info = GaugeMetricFamily(f"{_PREFIX}build_info", "What is running.", labels=list(version))
+        info = GaugeMetricFamily(f"{PREFIX}build_info", "What is running.", labels=list(version))
         info.add_metric(list(version.values()), 1)
         yield info
         for name in sorted(FAMILIES):
@@ -57,7 +55,7 @@ class _Runtime(Collector):
 
 def _metric(family: Family) -> Metric:
     """A family in the library's model."""
-    name = _PREFIX + family.name
+    name = family.shown
     if isinstance(family, Counter | Gauge):
         kind = CounterMetricFamily if isinstance(family, Counter) else GaugeMetricFamily
         metric = kind(name, family.description, labels=family.labels)
