@@ -38,10 +38,12 @@ NXDOMAIN: Final = 3
 NOTIMP: Final = 4
 REFUSED: Final = 5
 BADVERS: Final = 16
+BADCOOKIE: Final = 23
 
 NSID: Final = 3
 CLIENT_SUBNET: Final = 8
-ECHOED_OPTIONS: Final = frozenset((NSID, 9, 10, 11, 12))
+COOKIE: Final = 10
+ECHOED_OPTIONS: Final = frozenset((NSID, 9, COOKIE, 11, 12))
 """EDNS options that come back as they were sent: NSID, EXPIRE, COOKIE, TCP KEEPALIVE, PADDING (as CoreDNS). A plugin
 that means one of them writes its own."""
 

@@ -37,7 +37,7 @@ class Plugin(Checked):   # with `check` and `ends`, for what `corepy -validate` 
     """What every plugin is. Subclass it, name the folder (or entry point) as the directive, and write `serve`."""
 
     before: ClassVar[str] = ""
-    """For plugins from elsewhere: the directive of CoreDNS's order that this one comes before."""
+    """For plugins that CoreDNS does not have: the directive of its order that this one comes before."""
 
     any_class: ClassVar[bool] = False
     """Whether queries of classes other than IN are let in on the ports of a block that has this plugin."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, final
 
 from corepy import codes, dnsrecords
 from corepy import wire as w
@@ -106,6 +106,8 @@ class Query:
     edns: Edns | None
     metadata: dict[str, str | Callable[[], str]] | None
     """What plugins tell about the query under labels `PLUGIN/NAME`; None where nobody wants to know."""
+    proven: ClassVar[bool] = False
+    """Whether the client has shown over UDP that it is where the query says to come from, as by a cookie (RFC 7873)."""
     reached: list[str]
     """The plugin that the query got to last, in a list of one which is for who wants to know (`Site.follow`)."""
 
@@ -235,18 +237,29 @@ class Query:
             self._record = dnsrecords.parse(self.wire)
         return self._record
 
-    def with_wire(self, wire: bytes) -> Query:
+    def with_wire(self, wire: bytes, *, proven: bool = False) -> Query:
         """Another message from the same client, to the same endpoint: for a plugin that changes a query on its way.
+
+        What is `proven` stays so, whatever comes of the query.
 
         The query itself is never changed, so that who asked still gets the reply to what was asked. Raises Malformed
         where the octets are no query.
         """
-        other = Query(wire, self.endpoint, self._client, self._local)
+        kind = _Proven if proven or self.proven else Query
+        other = kind(wire, self.endpoint, self._client, self._local)
         other.metadata, other.reached = self.metadata, self.reached
         return other
 
     def __repr__(self) -> str:
         return f"<Query {self.name} {codes.type_name(self.qtype)} from {self.client}>"
+
+
+class _Proven(Query):
+    """A class of its own, so that other queries do not pay for a field."""
+
+    proven: ClassVar[bool] = True
+
+    __slots__ = ()
 
 
 @final

@@ -37,8 +37,8 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def known() -> list[str]:
-    """Every directive there is: CoreDNS's, built or not, and those of other packages."""
-    return [*order.DIRECTIVES, *(name for name in installed() if name not in order.DIRECTIVES)]
+    """Every directive there is: CoreDNS's, built or not, our own, and those of other packages."""
+    return list(dict.fromkeys([*order.DIRECTIVES, *sorted(built_in()), *installed()]))
 
 
 @cache
@@ -60,7 +60,7 @@ def find(name: str) -> type[Plugin] | None:
 def places(names: Iterable[str]) -> tuple[dict[str, int], dict[str, ConfigError]]:
     """Where each directive stands in the chain, as a sort key; and those that have no place, with the reason.
 
-    Those of other packages say before which one of CoreDNS's they stand.
+    Those that CoreDNS does not have say before which one of CoreDNS's they stand.
     """
     before: dict[str, str] = {}
     failed: dict[str, ConfigError] = {}

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
+import corepy.seed  # noqa: F401 - it has to be made before the first worker is
 from corepy.control import Channel, Message, Refused
 from corepy.errors import ConfigError
 from corepy.exposition import begin_anew

@@ -8,6 +8,7 @@ from typing import ClassVar, Final, Self
 
 from corepy import wire as w
 from corepy.errors import Malformed
+from corepy.options import with_options
 from corepy.plugin import Directive, Outcome, Plugin, Query, Reply, after
 
 _NSID: Final = 3
@@ -49,6 +50,5 @@ class Nsid(Plugin):
             return reply
         if opt is None or all(code != _NSID for code, _ in options):
             return reply.with_option(_NSID, self.data)
-        data = b"".join([w.option(code, self.data if code == _NSID else theirs) for code, theirs in options])
-        record = w.opt_record(opt.rclass, opt.ttl >> 24, opt.ttl & 0xFFFF, data)
-        return Reply(reply.wire[: opt.start] + record + reply.wire[opt.end :])
+        ours = [(code, self.data if code == _NSID else theirs) for code, theirs in options]
+        return Reply(with_options(reply.wire, opt, ours))

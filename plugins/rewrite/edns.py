@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from corepy import wire as w
+from corepy.options import with_options
 from corepy.plugin import Query
 from corepy.plugins.rewrite.request import Request, Revert
 from corepy.plugins.rewrite.rules import Rule
@@ -142,11 +143,10 @@ def answered(wire: bytes, opt: w.Record | None, query: Query, request: Request, 
         kept = _reverted(options, request)
         if kept == options:
             return wire
-        record = w.opt_record(opt.rclass, opt.ttl >> 24, opt.ttl & 0xFFFF, _encode(kept))
-        return wire[: opt.start] + record + wire[opt.end :]
+        return with_options(wire, opt, kept)
     options = list(query.edns.options) if request.options is None else request.options
     kept = [(code, data) for code, data in _reverted(options, request) if code in echoed]
-    return w.with_additional(wire, w.opt_record(0, options=_encode(kept)))
+    return w.with_additional(wire, w.opt_record(0, options=b"".join([w.option(code, data) for code, data in kept])))
 
 
 def _reverted(options: Options, request: Request) -> Options:
@@ -162,7 +162,3 @@ def _reverted(options: Options, request: Request) -> Options:
         if at is not None:
             kept[at : at + 1] = [] if old is None else [(code, old)]
     return kept
-
-
-def _encode(options: Options) -> bytes:
-    return b"".join([w.option(code, data) for code, data in options])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from corepy import wire as w
+from corepy.options import with_options
 from corepy.plugin import Query
 from corepy.renaming import with_question
 
@@ -84,9 +85,7 @@ class Request:
 
 def _with_options(wire: bytes, options: list[tuple[int, bytes]]) -> bytes:
     """The query with these options, and with an OPT record even where there are none."""
-    encoded = b"".join([w.option(code, data) for code, data in options])
     found = w.find_opt(wire)
     if found is None:
-        return w.with_additional(wire, w.opt_record(_SIZE, options=encoded))
-    record = w.opt_record(found.rclass, found.ttl >> 24, found.ttl & 0xFFFF, encoded)
-    return wire[: found.start] + record + wire[found.end :]
+        return w.with_additional(wire, w.opt_record(_SIZE, options=b"".join([w.option(*option) for option in options])))
+    return with_options(wire, found, options)
