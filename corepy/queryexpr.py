@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from corepy import codes
@@ -18,27 +18,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from corepy.address import Address
     from corepy.keys import Network
     from corepy.query import Query
-
-
-def _host(address: Address) -> str:
-    """An address as CoreDNS writes it, IPv6 in brackets."""
-    return f"[{address.ip}]" if address.family == 6 else str(address.ip)
 
 
 @lru_cache(maxsize=1024)
 def _network(text: str) -> Network:
     """A network; those of a Corefile are few, a function may make up others."""
-    if "/" not in text:
+    prefix = text.partition("/")[2]
+    if not prefix.isdecimal():
         raise ValueError(f"{text!r} is no network")
-    return ip_network(text, strict=False)
+    network = ip_network(text, strict=False)
+    mapped = network.network_address.ipv4_mapped if network.version == 6 else None
+    return network if mapped is None else ip_network(f"{mapped}/{network.prefixlen - 96}")
+
+
+@lru_cache(maxsize=1024)
+def _ip(text: str) -> IPv4Address | IPv6Address:
+    """An address, one of IPv4 in IPv6 as that of IPv4; without the zone of a link, as those of networks are."""
+    address = ip_address(text)
+    if address.version == 4:
+        return address
+    if address.scope_id is not None:
+        raise ValueError(f"{text!r} has a zone")
+    return address.ipv4_mapped or address
 
 
 def _in_network(_query: Query, address: str, network: str) -> bool:
-    """Whether an address is in a network; brackets around it are fine. ValueError where either is none."""
-    return ip_address(address.removeprefix("[").removesuffix("]")) in _network(network)
+    """Whether an address is in a network. ValueError where either is none."""
+    return _ip(address) in _network(network)
 
 
 def _metadata(query: Query, label: str) -> str:
@@ -54,14 +62,14 @@ def _about(result: Type, call: Callable[[Query], Any]) -> Function:
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "bufsize": _about(INT, lambda query: query.max_size),
     "class": _about(STRING, lambda query: codes.class_name(query.qclass)),
-    "client_ip": _about(STRING, lambda query: _host(query.client)),
+    "client_ip": _about(STRING, lambda query: str(query.client.ip)),
     "do": _about(BOOL, lambda query: query.do),
     "id": _about(INT, lambda query: query.id),
     "name": _about(STRING, lambda query: query.name),
     "opcode": _about(INT, lambda query: query.opcode),
     "port": _about(STRING, lambda query: str(query.client.port)),
     "proto": _about(STRING, lambda query: query.endpoint.proto),
-    "server_ip": _about(STRING, lambda query: _host(query.local)),
+    "server_ip": _about(STRING, lambda query: str(query.local.ip)),
     "server_port": _about(STRING, lambda query: str(query.local.port)),
     "size": _about(INT, lambda query: len(query.wire)),
     "type": _about(STRING, lambda query: codes.type_name(query.qtype)),

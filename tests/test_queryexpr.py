@@ -6,7 +6,7 @@ import pytest
 
 from corepy.corefile import directives
 from corepy.errors import ConfigError
-from corepy.exprlang import INT
+from corepy.exprlang import INT, EvaluationError
 from corepy.queryexpr import FUNCTIONS, read_expression
 from corepy.testing import make_query
 
@@ -16,7 +16,7 @@ from corepy.testing import make_query
     [
         ("name()", "www.example.org."),
         ("type() + class() + proto()", "AAAAINudp"),
-        ("client_ip()", "[2001:db8::1]"),
+        ("client_ip()", "2001:db8::1"),
         ("server_ip() + ':' + server_port()", "192.0.2.53:53"),
         ("port()", "4242"),
         ("do()", True),
@@ -24,6 +24,9 @@ from corepy.testing import make_query
         ("size() > 12 && id() >= 0 && opcode() == 0", True),
         ("incidr(client_ip(), '2001:db8::/32')", True),
         ("incidr('192.0.2.1', '10.0.0.0/8')", False),
+        ("incidr('::ffff:192.0.2.1', '192.0.2.0/24')", True),
+        ("incidr('192.0.2.1', '::ffff:192.0.2.0/120')", True),
+        ("incidr('192.0.2.1', '::/0')", False),
         ("metadata('a/b')", ""),
     ],
 )
@@ -31,6 +34,17 @@ def test_what_a_query_can_be_asked(text: str, value: Any) -> None:
     [option] = directives(f'expr "{text}"')
     query = make_query("WWW.example.org", "AAAA", client="2001:db8::1", edns=1232, do=True)
     assert read_expression(option).run(query) == value
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["'x', '::/0'", "'[::1]', '::/0'", "'fe80::1%eth0', 'fe80::/10'", "'192.0.2.1', '192.0.2.1'",
+     "'192.0.2.1', '192.0.2.0/255.255.255.0'", "'192.0.2.1', '192.0.2.0/33'"],
+)  # fmt: skip
+def test_what_is_no_address_or_network(arguments: str) -> None:
+    [option] = directives(f'expr "incidr({arguments})"')
+    with pytest.raises(EvaluationError):
+        read_expression(option).run(make_query())
 
 
 def test_variables_have_their_values_in_order() -> None:

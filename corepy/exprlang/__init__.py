@@ -1,9 +1,9 @@
 """Expressions that users write in a Corefile, as in `expr type() in ['A', 'AAAA'] && do()`.
 
-The language is expr-lang's, which CoreDNS uses, less what has no place in a question about a query: methods, times and
-dates, JSON and base64, sorting and grouping. A text becomes a `Program` once, by way of tokens (`lexer`) and a tree
-(`parser`); then types are checked and closures made of it (`compiler`). What a program may call beside the `builtins`
-is handed in. `ExpressionError` says where a text is wrong; a program that fails while it runs raises `EvaluationError`.
+The language is expr-lang's, which CoreDNS uses, less dates, with their methods, and strings of bytes. A text
+becomes a `Program` once, by way of tokens (`lexer`) and a tree (`parser`); then types are checked and closures made of
+it (`compiler`). What a program may call beside the `builtins` is handed in. `ExpressionError` says where a text is
+wrong; a program that fails while it runs raises `EvaluationError`.
 """
 
 from corepy.exprlang.compiler import Program, compile_expression, is_free_name

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from corepy import expression
-from corepy.exprlang import tree
+from corepy.exprlang import texts, tree
 from corepy.exprlang.builtins import BUILTINS, MISSING
 from corepy.exprlang.errors import EvaluationError, ExpressionError
 from corepy.exprlang.operators import BINARY, UNARY, result_of_binary, result_of_unary
 from corepy.exprlang.parser import PREDICATES, parse
 from corepy.exprlang.predicates import CHECKS, RESULTS
-from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, MAP, NIL, STRING, Function, Type, array, common, fits, is_array
+from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, MAP, NIL, PARTED, STRING, Function, Type, array, common, fits
 from corepy.exprlang.types import matches_at_run as matches
 from corepy.words import nearest
 
@@ -136,7 +136,7 @@ class _Compiler:
         for (key, _), (where, _) in zip(pairs, node.pairs, strict=True):
             if not fits(key.type, STRING):
                 raise ExpressionError(f"a key of type {key.type} and not string", where.at)
-        runs = [(key.run, value.run) for key, value in pairs]
+        runs = [(key.run, value.run) for key, value in reversed(pairs)]   # of two equal keys the first one counts
         return _Made(MAP, lambda frame: {key(frame): value(frame) for key, value in runs})
 
     def _let(self, node: tree.Let) -> _Made:
@@ -154,6 +154,17 @@ class _Compiler:
             return run(frame)
 
         return _Made(body.type, let)
+
+    def _sequence(self, node: tree.Sequence) -> _Made:
+        *before, last = map(self.compile, node.nodes)
+        runs, value = [made.run for made in before], last.run
+
+        def sequence(frame: list[Any]) -> Any:
+            for run in runs:
+                run(frame)
+            return value(frame)
+
+        return _Made(last.type, sequence)
 
     # --- operators ---
 
@@ -208,14 +219,14 @@ class _Compiler:
         return _Made(BOOL, chain)
 
     def _matches(self, node: tree.Binary, left: _Made, right: _Made) -> _Made:
-        text, pattern = left.run, right.run
         if not isinstance(node.right, tree.Literal):
-            return _Made(BOOL, lambda frame: bool(expression.compile(_text(pattern(frame))).search(_text(text(frame)))))
+            return _Made(BOOL, _operation(node, left.run, right.run))
         try:
-            search = expression.compile(_text(node.right.value)).search
+            search = expression.compile(str(node.right.value)).search
         except ValueError as error:
             raise ExpressionError(str(error), node.right.at) from None
-        return _Made(BOOL, lambda frame: bool(search(_text(text(frame)))))
+        text = left.run
+        return _Made(BOOL, lambda frame: (value := text(frame)) is not None and bool(search(_text(value))))
 
     def _conditional(self, node: tree.Conditional) -> _Made:
         condition, then, otherwise = map(self.compile, (node.condition, node.then, node.otherwise))
@@ -228,8 +239,8 @@ class _Compiler:
 
     def _member(self, node: tree.Member) -> _Made:
         of, key = self.compile(node.of), self.compile(node.key)
-        wanted = INT if is_array(of.type) or of.type == STRING else STRING
-        if of.type not in (MAP, ANY, STRING) and not is_array(of.type):
+        wanted = INT if of.type.item else STRING
+        if not fits(of.type, PARTED):
             raise ExpressionError(f"a {of.type} has no parts", node.at)
         if of.type != ANY and not fits(key.type, wanted):
             raise ExpressionError(f"a {of.type} has no part that is named by a {key.type}", node.at)
@@ -240,20 +251,25 @@ class _Compiler:
             if whole is None and optional:
                 return None
             name = part(frame)
-            return whole.get(name) if isinstance(whole, dict) else whole[name]
+            return whole.get(name) if isinstance(whole, dict) else _list(whole)[name]
 
-        return _Made((of.type.item or ANY) if of.type != STRING else STRING, member)
+        return _Made(of.type.item or ANY, member)
 
     def _slice(self, node: tree.Slice) -> _Made:
         of = self.compile(node.of)
-        if not (fits(of.type, STRING) or is_array(of.type)):
+        if not (fits(of.type, STRING) or of.type.item):
             raise ExpressionError(f"a {of.type} cannot be sliced", node.at)
         bounds = [self.compile(bound) if bound is not None else None for bound in (node.start, node.end)]
         if not all(bound is None or fits(bound.type, INT) for bound in bounds):
             raise ExpressionError("a bound that is no int", node.at)
         value = of.run
         start, end = (bound.run if bound is not None else _nothing for bound in bounds)
-        return _Made(of.type, lambda frame: value(frame)[start(frame) : end(frame)])
+
+        def sliced(frame: list[Any]) -> Any:
+            whole, first, last = value(frame), start(frame), end(frame)
+            return texts.part(whole, first, last) if isinstance(whole, str) else _list(whole)[first:last]
+
+        return _Made(of.type, sliced)
 
     # --- calls ---
 
@@ -272,7 +288,7 @@ class _Compiler:
         call, runs = function.call, [argument.run for argument in arguments]
         types = [argument.type for argument in arguments]
         result = function.result if isinstance(function.result, Type) else function.result(types)
-        if ANY not in types and all(each.item != ANY for each in types):
+        if all(isinstance(each, tree.Literal) or self._is_certain(each) for each in node.arguments):
             return _Made(result, lambda frame: call(frame[0], *[run(frame) for run in runs]))
         wanted = _parameters(function, len(runs))
 
@@ -284,16 +300,23 @@ class _Compiler:
 
         return _Made(result, checked)
 
+    def _is_certain(self, node: tree.Node) -> bool:
+        """Whether a value is of its type for sure: what comes of an array may be nil."""
+        function = self._functions.get(node.name) if isinstance(node, tree.Call) else None
+        return function is not None and function.result not in (ANY, array())
+
     def _predicate(self, node: tree.Call) -> _Made:
         """`name(array, predicate)`: the predicate is evaluated for each element."""
         name, count = node.name, len(node.arguments)
         if count < (1 if name in ("count", "sum") else 2):
             raise ExpressionError(f"{name!r} lacks an argument", node.at)
         many = self.compile(node.arguments[0])
-        if not (is_array(many.type) or many.type == ANY):
+        if not fits(many.type, array()):
             raise ExpressionError(f"{name!r} takes an array and no {many.type}", node.at)
         item = many.type.item or ANY
-        start = self.compile(node.arguments[2]) if count > 2 else None
+        third = self.compile(node.arguments[2]) if count > 2 else None
+        if name == "sortBy" and third and not fits(third.type, STRING):
+            raise ExpressionError(f"'sortBy' takes a string here and no {third.type}", node.arguments[2].at)
         place = self._places(3)
         accumulator = ANY if name == "reduce" else None
         self._elements.append(_Element(item, place, accumulator))
@@ -301,7 +324,7 @@ class _Compiler:
         self._elements.pop()
         if name in CHECKS and not fits(body.type, CHECKS[name]):
             raise ExpressionError(f"{name!r} takes a predicate of type {CHECKS[name]} and not {body.type}", node.at)
-        function, array_of, first = RESULTS[name], many.run, start.run if start else None
+        function, array_of, more = RESULTS[name], many.run, [third.run] if third else []
 
         def run(frame: list[Any]) -> Any:
             values = array_of(frame)
@@ -312,14 +335,11 @@ class _Compiler:
                 frame[place], frame[place + 1] = value, index
                 return body.run(frame)
 
-            if name != "reduce":
-                return function.call(values, of)
-
             def step(index: int, value: Any, before: Any) -> Any:
                 frame[place + 2] = before
                 return of(index, value)
 
-            return function.call(values, step, *([first(frame)] if first else []))
+            return function.call(values, step if name == "reduce" else of, *[argument(frame) for argument in more])
 
         return _Made(function.result(item, body.type), run)
 
@@ -360,6 +380,12 @@ def _text(value: Any) -> str:
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no array")
     return value
 
 

@@ -26,7 +26,7 @@ _ESCAPE: Final = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}|([0-7]{3})|(.))", re.DOTALL
 )
 _SIMPLE: Final = {
-    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"',
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
 }  # fmt: skip
 _LAST_CHARACTER: Final = 0x10FFFF
 
@@ -91,21 +91,21 @@ def _string(source: str, at: int) -> tuple[str, int]:
         if letter == quote:
             return "".join(parts), place + 1
         if letter == "\\":
-            letter, place = _escape(source, place)
+            letter, place = _escape(source, place, quote)
         else:
             place += 1
         parts.append(letter)
 
 
-def _escape(source: str, at: int) -> tuple[str, int]:
+def _escape(source: str, at: int, quote: str) -> tuple[str, int]:
     match = _ESCAPE.match(source, at)
     if match is None:
         raise ExpressionError("a backslash that escapes nothing", at)
     two, four, eight, braced, octal, simple = match.groups()
     if simple is not None:
-        if simple not in _SIMPLE:
+        if simple not in _SIMPLE and simple != quote:
             raise ExpressionError(f"a backslash in front of {simple!r} (write two for one)", at)
-        return _SIMPLE[simple], match.end()
+        return _SIMPLE.get(simple, simple), match.end()
     code = int(octal, 8) if octal else int(two or four or eight or braced, 16)
     if code > _LAST_CHARACTER:
         raise ExpressionError(f"no character {match[0]}", at)

@@ -6,19 +6,38 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, NIL, NUMBER, STRING, Type, array, comparable, fits, is_array
+from corepy import expression
+from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, MAP, NUMBER, STRING, Type, array, comparable, fits, is_array
 
 MAX_RANGE: Final = 1_000_000
-"""Elements of `a..b`, as in expr-lang: a typing error must not eat the memory."""
+"""Elements of `a..b`, which are fewer, as in expr-lang: a typing error must not eat the memory."""
+_WORD: Final = 1 << 64
+_SIGN: Final = 1 << 63
+
+
+def wrapped(number: Any) -> Any:
+    """An integer as a signed one of 64 bits; all else as it is."""
+    if isinstance(number, int) and not -_SIGN <= number < _SIGN:
+        return (number + _SIGN) % _WORD - _SIGN
+    return number
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether two values are equal; true is not 1."""
+    """Whether two values are equal; true is not 1, and in maps an int is no float either."""
     if isinstance(one, bool) is not isinstance(other, bool):
         return False
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(equal, one, other))
-    return bool(one == other)
+    return bool(one == other) and (not isinstance(one, dict) or _identical(one, other))
+
+
+def _identical(one: Any, other: Any) -> bool:
+    """Whether two equal values are of the same types, in all their parts."""
+    if isinstance(one, dict):
+        return all(_identical(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return all(map(_identical, one, other))
+    return type(one) is type(other)
 
 
 def contained(one: Any, many: Any) -> bool:
@@ -42,7 +61,7 @@ def _number(value: Any) -> Any:
 def _add(one: Any, other: Any) -> Any:
     if isinstance(one, str):
         return one + _a(other, str)
-    return _number(one) + _number(other)
+    return wrapped(_number(one) + _number(other))
 
 
 def _divide(one: Any, other: Any) -> float:
@@ -59,8 +78,25 @@ def _remainder(one: Any, other: Any) -> int:
     return -rest if one < 0 else rest
 
 
+def _power(base: Any, exponent: Any) -> float:
+    """A power as IEEE 754 has it: infinite where it is too large, no number for a root of less than zero."""
+    try:
+        return math.pow(_number(base), _number(exponent))
+    except OverflowError:
+        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
+    except ValueError:   # a root, or the inverse of zero
+        if base:
+            return math.nan
+        return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
+
+
+def _on_texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    """Nil has nothing in common with any string."""
+    return lambda one, other: one is not None and other is not None and compare(_a(one, str), _a(other, str))
+
+
 def _span(first: Any, last: Any) -> list[int]:
-    if _a(last, int) - _a(first, int) >= MAX_RANGE:
+    if _a(last, int) - _a(first, int) >= MAX_RANGE - 1:
         raise ValueError("a range of too many numbers")
     return list(range(first, last + 1))
 
@@ -72,6 +108,18 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return ordered
 
 
+def in_order(values: list[Any], order: str = "asc", keys: list[Any] | None = None) -> list[Any]:
+    """Numbers or strings sorted, or values by such keys; in the other direction with an order of `desc`."""
+    if order not in ("asc", "desc"):
+        raise ValueError(f"{order!r} is no order")
+    keys = values if keys is None else keys
+    if len(keys) > 1:
+        kind: type | tuple[type, ...] = str if isinstance(keys[0], str) else (int, float)
+        keys = [_a(key, kind) for key in keys]
+    places = sorted(range(len(keys)), key=keys.__getitem__, reverse=order == "desc")
+    return [values[place] for place in places]
+
+
 BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "==": equal,
     "!=": lambda one, other: not equal(one, other),
@@ -80,24 +128,25 @@ BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "<=": _ordered(lambda one, other: one <= other),
     ">=": _ordered(lambda one, other: one >= other),
     "+": _add,
-    "-": lambda one, other: _number(one) - _number(other),
-    "*": lambda one, other: _number(one) * _number(other),
+    "-": lambda one, other: wrapped(_number(one) - _number(other)),
+    "*": lambda one, other: wrapped(_number(one) * _number(other)),
     "/": _divide,
     "%": _remainder,
-    "**": lambda one, other: math.pow(_number(one), _number(other)),
-    "^": lambda one, other: math.pow(_number(one), _number(other)),
+    "**": _power,
+    "^": _power,
     "..": _span,
     "in": contained,
-    "contains": lambda one, other: _a(other, str) in _a(one, str),
-    "startsWith": lambda one, other: _a(one, str).startswith(_a(other, str)),
-    "endsWith": lambda one, other: _a(one, str).endswith(_a(other, str)),
+    "contains": _on_texts(lambda one, other: other in one),
+    "startsWith": _on_texts(str.startswith),
+    "endsWith": _on_texts(str.endswith),
+    "matches": _on_texts(lambda one, other: bool(expression.compile(other).search(one))),
 }
 """What each does to two values; TypeError, ValueError and ArithmeticError where there is no result."""
 
 UNARY: Final[dict[str, Callable[[Any], Any]]] = {
     "not": lambda value: not _a(value, bool),
     "!": lambda value: not _a(value, bool),
-    "-": lambda value: -_number(value),
+    "-": lambda value: wrapped(-_number(value)),
     "+": _number,
 }
 
@@ -124,7 +173,7 @@ def result_of_binary(operator: str, left: Type, right: Type) -> Type | None:
 def _may_contain(many: Type, one: Type) -> bool:
     if is_array(many):
         return comparable(one, many.item or ANY)
-    return many in (ANY, NIL) or (many.name == "map" and fits(one, STRING))
+    return many == ANY or (many == MAP and fits(one, STRING))
 
 
 def _arithmetic(operator: str, left: Type, right: Type) -> Type | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from corepy.exprlang import tree
@@ -20,7 +21,7 @@ _COMPARISONS: Final = ("<", ">", ">=", "<=")
 _NEGATED: Final = ("contains", "matches", "startsWith", "endsWith", "in")
 PREDICATES: Final = {
     "all": 2, "none": 2, "any": 2, "one": 2, "filter": 2, "map": 2, "count": 2, "sum": 2, "find": 2, "findIndex": 2,
-    "findLast": 2, "findLastIndex": 2, "reduce": 3,
+    "findLast": 2, "findLastIndex": 2, "groupBy": 2, "reduce": 3, "sortBy": 3,
 }  # fmt: skip
 """Functions whose second argument is evaluated for each element of the first, and how many arguments they take."""
 MAX_NESTING: Final = 50
@@ -79,13 +80,11 @@ class _Parser:
         return node
 
     def _sequence(self) -> Node:
-        """`a; b`: the value is that of the last one."""
-        node = self._expression()
-        while self._took(";"):
-            if self._current.kind == "end":
-                break
-            node = self._expression()
-        return node
+        """`a; b`, or one expression; a semicolon may stand at the very end."""
+        nodes = [self._expression()]
+        while self._took(";") and self._current.kind != "end":
+            nodes.append(self._expression())
+        return nodes[0] if len(nodes) == 1 else tree.Sequence(nodes, nodes[0].at)
 
     def _expression(self, precedence: int = 0) -> Node:
         self._nesting += 1
@@ -107,7 +106,7 @@ class _Parser:
         before = ""
         while (operator := self._operator(precedence)) is not None:
             token, negated = operator
-            if "??" in (token.text, before) and before not in ("", token.text):
+            if before == "??" and token.text not in ("??", "|"):
                 raise ExpressionError(f"{token} and '??' need parentheses between them", token.at)
             if token.text == "|":
                 left = self._postfix(self._call(self._name(), [left]))
@@ -313,11 +312,11 @@ def _number(token: Token) -> int | float:
         if text.startswith(("0x", "0o", "0b")):
             number: int | float = int(text, 0)
         elif "." in text or "e" in text:
-            return float(text)
+            number = float(text)
         else:
             number = int(text[:20])
     except ValueError:
         raise ExpressionError(f"bad number {token}", token.at) from None
-    if number > _MAX_INTEGER:
+    if number == math.inf or (isinstance(number, int) and number > _MAX_INTEGER):
         raise ExpressionError(f"the number {token} is too large", token.at)
     return number

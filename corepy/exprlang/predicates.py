@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from corepy.exprlang.operators import in_order, wrapped
 from corepy.exprlang.types import ANY, BOOL, INT, NUMBER, Type, array
 
 _Each = Callable[[int, Any], Any]
@@ -36,7 +37,7 @@ def _sum(values: list[Any], each: _Each) -> Any:
         if not isinstance(number, int | float) or isinstance(number, bool):
             raise TypeError(f"{number!r} is no number")
         total += number
-    return total
+    return wrapped(total)
 
 
 def _find(values: list[Any], each: _Each) -> Any:
@@ -64,6 +65,18 @@ def _reduce(values: list[Any], step: Callable[[int, Any, Any], Any], *start: Any
     for index, value in enumerate(values[skipped:], skipped):
         before = step(index, value, before)
     return before
+
+
+def _group(values: list[Any], each: _Each) -> dict[Any, list[Any]]:
+    """By what the predicate says: the elements for which it does."""
+    found: dict[Any, list[Any]] = {}
+    for index, value in enumerate(values):
+        found.setdefault(each(index, value), []).append(value)
+    return found
+
+
+def _sort(values: list[Any], each: _Each, order: str = "asc") -> list[Any]:
+    return in_order(values, order, [each(*one) for one in enumerate(values)])
 
 
 def _bool(_item: Type, _body: Type) -> Type:
@@ -94,6 +107,8 @@ RESULTS: Final[dict[str, Result]] = {
     "findLast": Result(_find_last, _any),
     "findLastIndex": Result(_last_index, _any),
     "reduce": Result(_reduce, _any),
+    "groupBy": Result(_group, _any),
+    "sortBy": Result(_sort, lambda item, _body: array(item)),
 }
 CHECKS: Final = {
     "all": BOOL, "any": BOOL, "none": BOOL, "one": BOOL, "count": BOOL, "filter": BOOL, "find": BOOL,

@@ -101,6 +101,13 @@ class Let(NamedTuple):
     at: int
 
 
+class Sequence(NamedTuple):
+    """`a; b`: all are evaluated, and the last one is the value."""
+
+    nodes: list[Node]
+    at: int
+
+
 Node = Union[  # noqa: UP007 - the classes above name it before it is there
-    Literal, Name, Pointer, Array, Map, Unary, Binary, Conditional, Member, Slice, Call, Let
+    Literal, Name, Pointer, Array, Map, Unary, Binary, Conditional, Member, Slice, Call, Let, Sequence
 ]

@@ -25,13 +25,22 @@ FLOAT: Final = Type("float64")
 STRING: Final = Type("string")
 MAP: Final = Type("map")
 NUMBER: Final = Type("number")
-"""INT or FLOAT, as the type of a parameter."""
-_NUMBERS: Final = (INT, FLOAT)
+NUMERAL: Final = Type("number or string")
+AGGREGATE: Final = Type("number or array")
+SIZED: Final = Type("string, array or map")
+PARTED: Final = Type("array or map")
+"""Types of parameters that take values of several types."""
 
 
 def array(item: Type = ANY) -> Type:
     """The type of an array."""
     return Type("array", item)
+
+
+_ALTERNATIVES: Final = {
+    NUMBER: (INT, FLOAT), NUMERAL: (INT, FLOAT, STRING), AGGREGATE: (INT, FLOAT, array()),
+    SIZED: (STRING, array(), MAP), PARTED: (array(), MAP),
+}  # fmt: skip
 
 
 def is_array(of: Type) -> bool:
@@ -43,8 +52,8 @@ def fits(given: Type, wanted: Type) -> bool:
     """Whether a value of one type may be given for another; where nothing is known it may."""
     if ANY in (given, wanted) or given == wanted:
         return True
-    if wanted == NUMBER:
-        return given in _NUMBERS
+    if wanted in _ALTERNATIVES:
+        return any(fits(given, each) for each in _ALTERNATIVES[wanted])
     if is_array(given) and is_array(wanted):
         return fits(given.item or ANY, wanted.item or ANY)
     return False
@@ -52,9 +61,9 @@ def fits(given: Type, wanted: Type) -> bool:
 
 def comparable(one: Type, other: Type) -> bool:
     """Whether it makes sense to ask if values of two types are equal."""
-    if NIL in (one, other):
+    if NIL in (one, other) or (is_array(one) and is_array(other)):
         return True
-    return fits(one, other) or fits(other, one) or (one in _NUMBERS and other in _NUMBERS)
+    return fits(one, other) or fits(other, one) or (fits(one, NUMBER) and fits(other, NUMBER))
 
 
 def common(types: list[Type]) -> Type:
@@ -83,11 +92,12 @@ def matches_at_run(value: Any, wanted: Type) -> bool:
     """Whether a value is of the type that is wanted."""
     if wanted == ANY:
         return True
+    if wanted in _ALTERNATIVES:
+        return any(matches_at_run(value, each) for each in _ALTERNATIVES[wanted])
     if isinstance(value, bool):
         return wanted == BOOL
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "int": int, "float64": float, "number": (int, float), "string": str, "array": list, "map": dict,
-        "nil": type(None), "bool": bool,
+    kinds: dict[str, type] = {
+        "int": int, "float64": float, "string": str, "array": list, "map": dict, "nil": type(None), "bool": bool,
     }  # fmt: skip
     if not isinstance(value, kinds[wanted.name]):
         return False

@@ -70,7 +70,7 @@ def takes(expression: str, **how: Any) -> bool:
         ("type() == 'TYPE65280'", {"qtype": "TYPE65280"}),
         ("name() == 'www.example.org.'", {}),
         ("client_ip() == '192.0.2.7' and port() == '4242'", {"client": "192.0.2.7"}),
-        ("client_ip() == '[2001:db8::7]'", {"client": "2001:db8::7"}),
+        ("client_ip() == '2001:db8::7'", {"client": "2001:db8::7"}),
         ("server_ip() == '192.0.2.53' and server_port() == '53'", {}),
         ("proto() == 'udp' and bufsize() == 512 and not do()", {}),
         ("proto() == 'tcp' and bufsize() == 65535", {"transport": "tls"}),
