@@ -9,7 +9,7 @@ A refusal that is expected (a blocked client, a name that does not exist) is a `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Position:
     file: str
     line: int
     column: int
-    text: str = ""
-    """The whole source line, for the caret below it."""
+    text: str = field(default="", compare=False)
+    """The whole source line, for the caret below it; empty where it has a secret that nobody is to see."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

@@ -6,6 +6,7 @@ and flags of our client (CoreDNS's way; RFC 6891 6.2.5).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from corepy import codes
@@ -27,6 +28,18 @@ def finish(query: Query, reply: Reply) -> bytes:
         return w.truncate(wire, query.max_size)
     except Malformed:
         return finish(query, Reply.failed(query))
+
+
+def sign(query: Query, wire: bytes) -> bytes:
+    """The finished octets with the signature that is due, if one is: they still fit where they are going."""
+    seal = query.signed.seal if query.signed else None
+    return seal.sign(w.truncate(wire, query.max_size - seal.room)) if seal else wire
+
+
+def further(query: Query, reply: Reply) -> Iterator[bytes]:
+    """The messages behind the first one, of a reply that has several; signed as that one is."""
+    seal = query.signed.seal if query.signed else None
+    return map(seal.sign, reply.more) if seal else iter(reply.more)
 
 
 def _with_edns(edns: Edns, reply: Reply) -> bytes:

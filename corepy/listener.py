@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from corepy import codes
 from corepy.deferred import Deferred, settle
 from corepy.errors import Failure
-from corepy.finish import bad_version, finish
+from corepy.finish import bad_version, finish, sign
 from corepy.log import log
 from corepy.metrics import Counter
 from corepy.query import Outcome, Query, Reply
@@ -105,9 +105,10 @@ class Listener:
     def seal(self, query: Query, reply: Reply) -> bytes:
         """The octets for the client, none for silence; never raises."""
         try:
-            return finish(query, reply) if reply.wire else b""
+            wire = finish(query, reply) if reply.wire else b""
         except Exception as error:  # noqa: BLE001 - a plugin has made records that cannot be packed
-            return finish(query, self._failed(query, error))
+            wire = finish(query, self._failed(query, error))
+        return wire if query.signed is None or not wire else sign(query, wire)
 
     def _refused(self, query: Query) -> Reply:
         reply = Reply.refused(query)

@@ -15,6 +15,7 @@ from corepy import codes, dnsrecords
 from corepy import wire as w
 from corepy.address import Address
 from corepy.errors import Malformed
+from corepy.signed import Signed
 
 if TYPE_CHECKING:
     import dnslib
@@ -110,10 +111,12 @@ class Query:
     """Whether the client has shown over UDP that it is where the query says to come from, as by a cookie (RFC 7873)."""
     reached: list[str]
     """The plugin that the query got to last, in a list of one which is for who wants to know (`Site.follow`)."""
+    signed: Signed | None
+    """None for a query without TSIG record."""
 
     __slots__ = (
         "_client", "_key", "_local", "_record", "edns", "endpoint", "flags", "metadata", "qclass", "qend", "qtype",
-        "reached", "wire",
+        "reached", "signed", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -146,10 +149,11 @@ class Query:
         self._record: Any = None
         self.metadata = None
         self.reached = _NOBODY
+        self.signed = None
         self.edns = self._read_records(counts) if counts != _QUESTION_ALONE else None
 
     def _read_records(self, counts: bytes) -> Edns | None:
-        """Check that all records are whole; what the OPT among them says."""
+        """Check that all records are whole; what the OPT among them says, and whether there is a TSIG."""
         wire, found = self.wire, None
         if counts == _QUESTION_AND_ONE and wire.startswith(_OPT, self.qend) and len(wire) >= self.qend + 11:
             size, version, flags, length = _opt(wire, self.qend)
@@ -158,6 +162,8 @@ class Query:
         for record in w.records(wire, self.qend):
             if record.rtype == codes.OPT and record.section == w.ADDITIONAL:
                 found = record
+            elif record.rtype == codes.TSIG:
+                self.signed = Signed(wire)
         if found is None:
             return None
         options = tuple(w.options(wire, found)) if found.end > found.data else ()
@@ -247,7 +253,7 @@ class Query:
         """
         kind = _Proven if proven or self.proven else Query
         other = kind(wire, self.endpoint, self._client, self._local)
-        other.metadata, other.reached = self.metadata, self.reached
+        other.metadata, other.reached, other.signed = self.metadata, self.reached, self.signed
         return other
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from corepy.address import Address
 from corepy.errors import Malformed
-from corepy.finish import error_reply
+from corepy.finish import error_reply, further
 from corepy.metrics import Counter
 from corepy.query import Endpoint, Query, Reply
 
@@ -258,7 +258,7 @@ class Connection(asyncio.BufferedProtocol):
             self._octets += len(wire)
             if reply.more:
                 self.pending += 1
-                asyncio.get_running_loop().call_soon(self._go_on, iter(reply.more))
+                asyncio.get_running_loop().call_soon(self._go_on, further(query, reply))
 
     def _go_on(self, rest: Iterator[bytes]) -> None:
         """Send the next message of a reply that has several: one in a round of the loop, so that others have theirs."""
