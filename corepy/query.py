@@ -335,13 +335,8 @@ class Reply:
 
     @classmethod
     def answer(
-        cls,
-        query: Query,
-        *records: str | dnslib.RR,
-        authority: Sequence[str | dnslib.RR] = (),
-        additional: Sequence[str | dnslib.RR] = (),
-        rcode: int = codes.NOERROR,
-        authoritative: bool = True,
+        cls, query: Query, *records: str | dnslib.RR, authority: Sequence[str | dnslib.RR] = (),
+        additional: Sequence[str | dnslib.RR] = (), rcode: int = codes.NOERROR, authoritative: bool = True,
     ) -> Reply:
         """A reply from records, `dnslib.RR` objects or text as in a zone file (`"www.example.org. 60 IN A 192.0.2.1"`).
 
