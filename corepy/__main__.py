@@ -7,10 +7,14 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corepy.errors import ConfigError
 from corepy.flags import Flag, UsageError, parse, usage
 from corepy.log import Log, json_line
+
+if TYPE_CHECKING:
+    from corepy.source import Source
 
 FLAGS = [
     Flag("conf", 'Corefile to load, "stdin" for standard input (default "Corefile")'),
@@ -30,8 +34,11 @@ FLAGS = [
 ]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run corepy with these arguments (those of the process by default); the exit status."""
+def main(arguments: list[str] | None = None, *, source: type[Source] | None = None) -> int:
+    """Run corepy with these arguments (those of the process by default); the exit status.
+
+    `source` makes the configurations of a server, for who wants to watch them.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     if given and not given[0].startswith("-"):
         from corepy import commands  # noqa: PLC0415 - a server needs none
@@ -62,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fatal(f"error inspecting server blocks: zone is not a valid domain name: .:{port}")
     if not 0 <= int(port) <= 65535:
         return _fatal(f"address {port}: invalid port")
-    return _validate(values, int(port)) if values.get("validate") else _serve(values, int(port))
+    return _validate(values, int(port)) if values.get("validate") else _serve(values, int(port), source)
 
 
 def _validate(values: dict[str, str | bool], port: int) -> int:
@@ -87,7 +94,7 @@ def _validate(values: dict[str, str | bool], port: int) -> int:
     return int(errors > 0)
 
 
-def _serve(values: dict[str, str | bool], port: int) -> int:
+def _serve(values: dict[str, str | bool], port: int, kind: type[Source] | None) -> int:
     from corepy.ports import take_descriptors  # noqa: PLC0415 - after the quick answers
     from corepy.process import Process  # noqa: PLC0415 - likewise
     from corepy.server import Server  # noqa: PLC0415 - likewise
@@ -100,7 +107,7 @@ def _serve(values: dict[str, str | bool], port: int) -> int:
     inherit(inherited())
     conf, pidfile = values.get("conf"), values.get("pidfile")
     try:
-        source = Source.find(str(conf) if conf is not None else None, port)
+        source = (kind or Source).find(str(conf) if conf is not None else None, port)
         configuration = source.read()
         workers = Workers(source) if configuration.workers > 1 else None
         process = Process(

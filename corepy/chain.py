@@ -7,11 +7,15 @@ plugin by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from corepy.errors import Failure
 from corepy.plugin import Plugin, Serve
 from corepy.query import Outcome, Query, Reply
+
+if TYPE_CHECKING:
+    from corepy.errors import Position
+    from corepy.rules import Note
 
 Wrap = Callable[[Plugin, Serve], Serve]
 """What goes around each plugin of a chain that is watched: it gets the plugin's `serve`, and what it returns is called
@@ -36,6 +40,31 @@ def fold(plugins: Sequence[Plugin], follow: Plugin | None = None, wrap: Wrap | N
         if wrap is not None and serve is not None:
             serve = wrap(plugin, serve)
     return serve
+
+
+def around(*wraps: Wrap) -> Wrap:
+    """One `Wrap` of several, the first of them the innermost."""
+
+    def wrap(plugin: Plugin, serve: Serve) -> Serve:
+        for each in wraps:
+            serve = each(plugin, serve)
+        return serve
+
+    return wrap
+
+
+def listen(plugin: Plugin, note: Note) -> None:
+    """Let `note` hear what the plugin says of its decisions, after those that hear it already: for a `Wrap`."""
+    before = plugin.note
+    if before is None:
+        plugin.note = note
+        return
+
+    def both(query: Query, text: str, at: Position | None = None, /) -> None:
+        before(query, text, at)
+        note(query, text, at)
+
+    plugin.note = both
 
 
 def _noted(name: str, serve: Serve) -> Serve:

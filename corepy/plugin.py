@@ -25,7 +25,7 @@ from corepy.errors import ConfigError, Failure
 from corepy.log import Log
 from corepy.lookup import Resolve, no_server
 from corepy.query import Outcome, Query, Reply
-from corepy.rules import Checked
+from corepy.rules import Checked, Note
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -56,9 +56,9 @@ class Plugin(Checked):   # with `check` and `ends`, for what `corepy -validate` 
     resolve: Resolve = staticmethod(no_server)
     """`await self.resolve(name, qtype, query)`: the server's own answer to another question, such as the target of a
     CNAME, asked on behalf of the query; `name` in wire form. Raises Failure, at once, where questions go in circles."""
-    note: Callable[[Query, str], None] | None = None
-    """`if self.note is not None: self.note(query, "blocked by rule 2")`: words for who has a query explained, where
-    what is done does not tell why. None while the server serves."""
+    note: Note | None = None
+    """`if self.note is not None: self.note(query, "blocked by rule 2", at)`: words for who has a query explained, where
+    what is done does not tell why; and which of `branches()` it was. None while the server serves."""
 
     serve: ClassVar[Callable[..., Outcome] | None] = None
     """`def serve(self, query: Query) -> Outcome`; without it the plugin is not in the chain."""

@@ -10,14 +10,8 @@ from urllib.parse import quote
 
 import corepy
 from corepy.errors import ConfigError
-from corepy.rules import ConfigWarning, Rule
+from corepy.rules import MISTAKE, ConfigWarning, Rule
 
-MISTAKE: Final = Rule(
-    "CPY001",
-    "The Corefile cannot be served",
-    why="A server does not start with it, and one that runs keeps the configuration it has.",
-    example=". {\n    forwrd . 192.0.2.53\n}\n",
-)
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from corepy.directive import Directive
 from corepy.errors import ConfigError, Position
 
 if TYPE_CHECKING:
+    from corepy.query import Query
     from corepy.site import Site
 
 RULES: Final[dict[str, Rule]] = {}
@@ -48,6 +49,15 @@ class Rule:
         return ConfigWarning(self, what, at, hint)
 
 
+MISTAKE: Final = Rule(
+    "CPY001",
+    "The Corefile cannot be served",
+    why="A server does not start with it, and one that runs keeps the configuration it has.",
+    example=". {\n    forwrd . 192.0.2.53\n}\n",
+)
+"""What every error that is no warning counts as."""
+
+
 class ConfigWarning(ConfigError):  # noqa: N818 - it keeps nothing from being served
     """What a rule has found; the server would start all the same."""
 
@@ -56,8 +66,19 @@ class ConfigWarning(ConfigError):  # noqa: N818 - it keeps nothing from being se
         self.rule = rule
 
 
+class Note(Protocol):
+    """Who is told what a plugin decides about a query."""
+
+    def __call__(self, query: Query, text: str, at: Position | None = None, /) -> None:
+        """The decision in words; `at` is the place of the rule that made it, one of `Checked.branches()`."""
+
+
 class Checked:
-    """What a plugin may tell about itself to `corepy -validate`; a server never asks."""
+    """What a plugin may tell about itself to those who prove a Corefile; a server never asks."""
+
+    def branches(self) -> Sequence[Position]:
+        """Where its rules stand, of which a query may meet one and not the others; each that is met is `note`d."""
+        return ()
 
     def check(self, lines: Sequence[Directive], site: Site) -> Iterable[ConfigError]:  # noqa: ARG002 - for subclasses
         """What `parse` and `configure` have not looked at: files that are out of reach, choices that are seldom meant.
@@ -73,4 +94,4 @@ class Checked:
         return ()
 
 
-__all__ = ["RULES", "Checked", "ConfigWarning", "Rule"]
+__all__ = ["MISTAKE", "RULES", "Checked", "ConfigWarning", "Note", "Rule"]

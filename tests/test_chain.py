@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from corepy import codes
-from corepy.chain import fold
+from corepy.chain import Wrap, around, fold, listen
 from corepy.deferred import settle
-from corepy.errors import Failure
+from corepy.errors import Failure, Position
 from corepy.plugin import Deferred, Outcome, Plugin, Query, Reply, Serve, after
 from corepy.testing import make_query
 
@@ -191,6 +191,36 @@ def test_behind_the_last_plugin_an_authority_refuses_and_others_fail() -> None:
     assert serve is not None
     with pytest.raises(Failure):
         serve(QUERY)
+
+
+def test_several_may_watch_and_listen() -> None:
+    told: list[str] = []
+
+    def watch(name: str) -> Wrap:
+        def wrap(plugin: Plugin, serve: Serve) -> Serve:
+            def seen(query: Query) -> Outcome:
+                told.append(f"{name} sees")
+                return serve(query)
+
+            listen(plugin, lambda _query, text, at=None, /: told.append(f"{name} hears {text} {at}"))
+            return seen
+
+        return wrap
+
+    class Talks(Answers):
+        def serve(self, query: Query) -> Outcome:
+            assert self.note is not None
+            self.note(query, "words")
+            self.note(query, "rule", Position("Corefile", 1, 2))
+            return super().serve(query)
+
+    serve = fold([Talks()], wrap=around(watch("inner"), watch("outer")))
+    assert serve is not None
+    assert serve(QUERY) is ANSWER
+    assert told == [
+        "outer sees", "inner sees", "inner hears words None", "outer hears words None",
+        "inner hears rule Corefile:1:2", "outer hears rule Corefile:1:2",
+    ]  # fmt: skip
 
 
 def test_a_chain_can_be_watched() -> None:

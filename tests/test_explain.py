@@ -95,7 +95,7 @@ _FOLLOWING = (
             "www.a.test. A",
             [
                 "template Corefile:7 the template at Corefile:7:2 matches; asks the server itself: w.b.test. IN A",
-                "hosts Corefile:2 answered NOERROR with 1 record",
+                "hosts Corefile:2 the entry at Corefile:3:3 is for it; answered NOERROR with 1 record",
                 "template Corefile:7 reply: answered NOERROR with 2 records",
             ],
         ),

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from corepy.report import MISTAKE
-from corepy.rules import RULES, ConfigWarning, Rule
+from corepy.rules import MISTAKE, RULES, ConfigWarning, Rule
 from corepy.source import Source
 from corepy.validate import validate
 

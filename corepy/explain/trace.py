@@ -9,13 +9,19 @@ with what it handed on and what it gave back. A server that nobody watches is bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from corepy import display
+from corepy.chain import listen
 from corepy.deferred import after
 from corepy.explain.words import answered, failed, query_changes, reply_changes
 from corepy.plugin import Outcome, Plugin, Query, Reply, Serve
+
+if TYPE_CHECKING:
+    from corepy.errors import Position
+    from corepy.rules import Note
 
 
 @dataclass(eq=False)
@@ -107,7 +113,7 @@ class Trace:
                 raise
             return after(outcome, lambda reply: self._replied(step, reply), lambda error: self._failed(step, error))
 
-        plugin.note = self._noting(plugin)
+        listen(plugin, self._noting(plugin))
         return watched
 
     def moments(self) -> Sequence[tuple[Step, bool]]:
@@ -121,8 +127,8 @@ class Trace:
                 return step
         return None
 
-    def _noting(self, plugin: Plugin) -> Callable[[Query, str], None]:
-        def note(query: Query, text: str) -> None:
+    def _noting(self, plugin: Plugin) -> Note:
+        def note(query: Query, text: str, _at: Position | None = None, /) -> None:
             mine = [step for step in self.steps if step.plugin is plugin]
             step = next((step for step in reversed(mine) if step.query is query), mine[-1] if mine else None)
             if step is not None:

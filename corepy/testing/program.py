@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -20,6 +21,7 @@ from corepy.door import Action, Door
 from corepy.errors import ConfigError
 from corepy.site import Configuration
 from corepy.testing.client import PATIENCE
+from corepy.testing.coverage import Coverage, Place
 from corepy.testing.given import Given
 from corepy.testing.layout import add_line, free_port, move_ports, replace_upstreams, written
 from corepy.testing.loopback import Upstreams
@@ -33,6 +35,8 @@ COREPY: Final = (sys.executable, "-m", "corepy")
 """How corepy is started."""
 _BANNER: Final = re.compile(r"(corepy|CoreDNS)-\d")
 """The line that stands in the output when the server serves."""
+_COUNTS: Final = "counts.json"
+"""What a program that is watched leaves behind, beside its Corefile."""
 _LOCALHOST: Final = bytes((127, 0, 0, 1))
 
 
@@ -43,14 +47,20 @@ class Program(Served):
     """
 
     def __init__(
-        self, given: Given, upstreams: Upstreams, command: Sequence[str] = COREPY, *, live: bool = False
-    ) -> None:
+        self, given: Given, upstreams: Upstreams, command: Sequence[str] = COREPY, *, live: bool = False,
+        watch: Coverage | None = None,
+    ) -> None:  # fmt: skip
         self.upstreams, self.answers = upstreams, []
         self._given, self._live = given, live
         self._ports: dict[int, int] = {}
+        self._coverage = watch if given.folder is not None and command == COREPY else None
+        self._places: list[list[Place]] = []
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="corefile-")))
             self._write(given.text)
+            if self._coverage is not None:
+                command = [sys.executable, "-m", "corepy.covered", str(self._folder / _COUNTS)]
+                stack.callback(self._add_counts, self._coverage)
             self._process = _Process([*command, "-conf", str(self._folder / "Corefile")], given)
             stack.callback(self._process.stop)
             self._process.until(_BANNER)
@@ -58,12 +68,26 @@ class Program(Served):
 
     def _write(self, text: str) -> None:
         """The Corefile, fitted to the machine and to the fakes."""
+        if self._coverage is not None:
+            self._watch(text, self._coverage)
         parsed = self._given.read(text, None)
         self._ports = move_ports(parsed, lambda port: self._ports.get(port) or free_port())
         add_line(parsed, "bind", "127.0.0.1")
         if not self._live:
             replace_upstreams(parsed, self._targets(text), self.upstreams.resolve, self._address)
         (self._folder / "Corefile").write_text(written(parsed), encoding="utf-8")
+
+    def _watch(self, text: str, coverage: Coverage) -> None:
+        """Learn the places of a Corefile; the program makes the same plugins of it, and counts in their order."""
+        parsed = self._given.read(text, registry.known())
+        self._places.append(coverage.watch(parsed, site.build(parsed)))
+
+    def _add_counts(self, coverage: Coverage) -> None:
+        """Take over what the program has counted; a program that was killed has not told."""
+        with suppress(OSError):
+            counted = json.loads((self._folder / _COUNTS).read_bytes())
+            for places, counts in zip(self._places, counted, strict=False):
+                coverage.add((*place, count) for place, count in zip(places, counts, strict=True))
 
     def _address(self, target: Target) -> str | None:
         fake = self.upstreams.at(target.address)

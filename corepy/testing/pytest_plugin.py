@@ -5,6 +5,7 @@ pytest imports this module in every run where corepy is installed, so it imports
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _SERVED: pytest.StashKey[list[Served]] = pytest.StashKey()
 """The servers of a test, for the report of its failure."""
 _COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
+_FILES = {"--corefile-coverage-json": "JSON", "--corefile-coverage-lcov": "lcov"}
+"""Options that name files for coverage, and what they get."""
 _OUTPUT = "corefile_coverage"
 """Where a worker of xdist hands its coverage to the process that reports."""
 
@@ -105,6 +108,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("corepy", "Corefiles (corepy.testing)")
     group.addoption("--coredns-bin", metavar="PATH", help="serve the Corefiles of tests with this CoreDNS")
     group.addoption("--corefile-coverage", action="store_true", help="show what of Corefiles corepy met in tests")
+    group.addoption("--corefile-coverage-json", metavar="FILE", help="write it to a file, as JSON")
+    group.addoption("--corefile-coverage-lcov", metavar="FILE", help="write it to a file, as lcov's tracefiles")
 
 
 def _binary(config: pytest.Config) -> str:
@@ -115,7 +120,7 @@ def _binary(config: pytest.Config) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to watch, where coverage is wanted."""
-    if config.getoption("--corefile-coverage") and not _binary(config):
+    if any(config.getoption(option) for option in ("--corefile-coverage", *_FILES)) and not _binary(config):
         from corepy.testing.coverage import Coverage  # noqa: PLC0415 - only who wants it pays for it
 
         config.stash[_COVERAGE] = Coverage()
@@ -186,9 +191,15 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table of `--corefile-coverage`."""
+    """Print the table of `--corefile-coverage`, and write the files."""
     coverage = config.stash.get(_COVERAGE, None)
-    if coverage is not None:
-        terminalreporter.section("Corefile coverage")
-        for line in coverage.table():
-            terminalreporter.write_line(line)
+    if coverage is None:
+        return
+    terminalreporter.section("Corefile coverage")
+    for line in coverage.table() if config.getoption("--corefile-coverage") else []:
+        terminalreporter.write_line(line)
+    for option, shape in _FILES.items():
+        if file := config.getoption(option):
+            text = coverage.as_lcov() if shape == "lcov" else json.dumps(coverage.as_json(), indent=2) + "\n"
+            Path(file).write_text(text, encoding="utf-8")
+            terminalreporter.write_line(f"{shape} written to {file}")

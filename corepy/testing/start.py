@@ -38,7 +38,7 @@ def start(
         return served
     if clock is not None:
         raise Unsupported("the clock of the test moves a server in this process, and no other")
-    return Program(given, upstreams, command or COREPY, live=live)
+    return Program(given, upstreams, command or COREPY, live=live, watch=watch)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class Acl(Plugin):
         """Let the query pass, or answer as the rule that fits says."""
         rule, zones = self._decide(query)
         if self.note is not None:
-            self.note(query, self._why(rule))
+            self.note(query, *self._why(rule))
         action = rule.action
         view = self._site.view if self._site else ""
         if action is _ALLOW:
@@ -118,13 +118,17 @@ class Acl(Plugin):
                     return rule, zones
         return _NO_RULE, ()
 
-    def _why(self, rule: Rule) -> str:
+    def branches(self) -> Sequence[Position]:
+        """The lines of all lists."""
+        return self._places
+
+    def _why(self, rule: Rule) -> tuple[str, Position | None]:
         """The decision, with the number and place of its rule."""
         if rule is _NO_RULE:
-            return "allowed: no rule is for the query"
+            return "allowed: no rule is for the query", None
         number = next(at for at, each in enumerate(each for _, rules in self.lists for each in rules) if each is rule)
-        where = f" at {self._places[number]}" if self._places else ""
-        return f"{_DONE[rule.action]} by rule {number + 1}{where}"
+        at = self._places[number] if self._places else None
+        return f"{_DONE[rule.action]} by rule {number + 1}{f' at {at}' if at else ''}", at
 
 
 def _with_error(query: Query, reply: Reply, code: bytes) -> Reply:

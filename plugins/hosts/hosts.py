@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -21,6 +22,7 @@ from corepy.watched import WatchedFile
 from corepy.words import nearest, shown
 
 if TYPE_CHECKING:
+    from corepy.rules import Note
     from corepy.site import Site
 
 _RECORD_SIZE: Final = {codes.A: 16, codes.AAAA: 28}
@@ -52,6 +54,8 @@ class Hosts(Plugin):
     """Whether types other than A, AAAA and PTR fall through where names do."""
     at: Position | None = field(default=None, compare=False)
     """Where the Corefile names the file; None where it does not, and nobody minds if there is none."""
+    places: Sequence[Position] = field(default=(), compare=False)
+    """Where the lines of `inline` stand."""
     _tables: tuple[Table, ...] = field(default=(), init=False, compare=False, repr=False)
     """That of the file, then that of the Corefile; what is empty is left out."""
 
@@ -63,6 +67,7 @@ class Hosts(Plugin):
         if file is not None:
             made.path, made.at = Path(file), file.at
         entries: list[str] = []
+        places: list[Position] = []
         for line in directive.lines():
             if line.name in OPTIONS:
                 made._read(line)
@@ -71,10 +76,11 @@ class Hosts(Plugin):
                 raise line.error(what, line.name, f"one of {', '.join(OPTIONS)}", nearest(line.name, OPTIONS))
             else:
                 entries.append(" ".join([line.name, *line.words()]))
+                places.append(line.at)
         if made.unsupported and not made.fallthrough.zones:
             what = "fallthrough_unsupported stands without fallthrough"
             raise directive.error(what, directive.closed, "fallthrough before the end of the block")
-        made.inline = "\n".join(entries).encode("utf-8", "surrogateescape")
+        made.inline, made.places = "\n".join(entries).encode("utf-8", "surrogateescape"), places
         return made
 
     def _read(self, option: Directive) -> None:
@@ -125,11 +131,17 @@ class Hosts(Plugin):
         if size:
             records = self._addresses(qtype, key)
             if records:
+                if self.note is not None:
+                    self._tell(self.note, query, records)
                 return _answer(query, records, len(records) // size)
         elif qtype == codes.PTR:
             # Reverse mapping asks neither for zones nor for fallthrough (as CoreDNS).
             records = self._pointers(key)
-            return _answer(query, records, count(records)) if records else self._let_go(query, "no entry")
+            if not records:
+                return self._let_go(query, "no entry")
+            if self.note is not None:
+                self._tell(self.note, query, records)
+            return _answer(query, records, count(records))
         return self._without_answer(query, key)
 
     def _without_answer(self, query: Query, key: bytes) -> Outcome:
@@ -151,6 +163,22 @@ class Hosts(Plugin):
         if self.note is not None:
             self.note(query, why)
         return self.next(query)
+
+    def branches(self) -> Sequence[Position]:
+        """The entries of the Corefile."""
+        return self.places
+
+    def _tell(self, note: Note, query: Query, records: bytes) -> None:
+        """Note which entries of the Corefile have a part in these records."""
+        packed = parse_reverse(query.key) or b""
+        for table, at in zip(self._by_line, self.places, strict=False):   # without any entry there is one empty line
+            mine = table.pointers(packed) if query.qtype == codes.PTR else table.addresses(query.qtype, query.key)
+            if mine and mine in records:
+                note(query, f"the entry at {at} is for it", at)
+
+    @cached_property
+    def _by_line(self) -> list[Table]:
+        return [self._parse(line) for line in self.inline.split(b"\n")]
 
     def _addresses(self, rtype: int, key: bytes) -> bytes:
         """The A or AAAA records of a name."""

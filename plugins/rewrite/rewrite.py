@@ -54,7 +54,7 @@ class Rewrite(Plugin):
         for rule in self.rules:
             if rule.apply(request):
                 if self.note is not None:
-                    self.note(query, self._which(rule))
+                    self.note(query, *self._which(rule))
                 if rule.stop:
                     restores = True
                     break
@@ -78,11 +78,15 @@ class Rewrite(Plugin):
         except Failure as error:
             _raise(restoration.failed(error), error)
 
-    def _which(self, rule: Rule) -> str:
-        """The rule by its number and place; equal rules do the same, so that the first of them may stand for all."""
-        number = self.rules.index(rule)
-        where = f" at {self.places[number]}" if self.places else ""
-        return f"rule {number + 1}{where} applies"
+    def branches(self) -> Sequence[Position]:
+        """The lines of the rules."""
+        return self.places
+
+    def _which(self, rule: Rule) -> tuple[str, Position | None]:
+        """The rule by its number and place."""
+        number = next(at for at, each in enumerate(self.rules) if each is rule)
+        at = self.places[number] if self.places else None
+        return f"rule {number + 1}{f' at {at}' if at else ''} applies", at
 
     async def _follow(self, changed: Query, restoration: Restoration) -> Reply:
         """The same where rules are about CNAMEs, for which the server itself may have to be asked."""

@@ -18,6 +18,7 @@ from corepy.plugins.template.rule import Rule
 from corepy.records import EncodedRecord, decode, encode, parse_record
 
 if TYPE_CHECKING:
+    from corepy.errors import Position
     from corepy.site import Site
 
 _MEMORY: Final = 4096
@@ -56,6 +57,10 @@ class Templates(Plugin):
         ending = [rule for rule in everything if not rule.expressions or not rule.fallthrough.zones]
         return [zone for rule in ending for zone in rule.zones]
 
+    def branches(self) -> Sequence[Position]:
+        """The directives."""
+        return [rule.at for rule in self.rules if rule.at is not None]
+
     def serve(self, query: Query) -> Outcome:
         """Answer by the first rule that matches; a rule without `fallthrough` that does not match gives SERVFAIL."""
         for rule in self.rules:
@@ -65,7 +70,7 @@ class Templates(Plugin):
             data = rule.match(query, zone)
             if data is not None:
                 if self.note is not None:
-                    self.note(query, f"the template at {rule.at} matches")
+                    self.note(query, f"the template at {rule.at} matches", rule.at)
                 return self._answer(query, rule, data)
             if not rule.fallthrough.through(query.key):
                 if self.note is not None:

@@ -66,7 +66,7 @@ def example(run: Run) -> Run:
 def test_the_example(example: Run) -> None:
     result = example("-n2", "--corefile-coverage")
     result.assert_outcomes(passed=10)
-    result.stdout.fnmatch_lines(["*Corefile:6  .", "*Corefile:23      forward . 10.1.0.53", "10 of 10 server blocks*"])
+    result.stdout.fnmatch_lines(["*Corefile:6  .", "*Corefile:23      forward . 10.1.0.53", "13 of 13 server blocks*"])
 
 
 def test_the_example_on_another_server(example: Run, binary: str) -> None:
@@ -118,8 +118,84 @@ def test_what_no_test_has_met(run: Run) -> None:
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([
         "     1  Corefile:1  .", "     1  Corefile:2      cache", "     1  Corefile:3      forward . 192.0.2.53",
-        " never  Corefile:5  example.net", " never  Corefile:6      acl", "3 of 5 server blocks and plugins were met",
+        " never  Corefile:5  example.net", " never  Corefile:6      acl",
+        " never  Corefile:7        rule 1 of acl: block",
+        "3 of 6 server blocks, plugins and rules were met",
     ])  # fmt: skip
+
+
+RULES = """\
+example.org {
+    view inside {
+        expr incidr(client_ip(), '127.0.0.0/8')
+    }
+    acl {
+        block type ANY
+        allow
+    }
+    rewrite name old.example.org new.example.org
+    rewrite type TXT A
+    template IN A {
+        match ^t\\.
+        answer "{{ .Name }} 60 IN A 192.0.2.7"
+        fallthrough
+    }
+    hosts {
+        192.0.2.1 new.example.org
+        192.0.2.2 other.example.org
+        fallthrough
+    }
+    whoami
+}
+"""
+
+
+@pytest.mark.parametrize("how", [[], ["-n", "2"], ["process"]], ids=" ".join)
+def test_which_rules_no_test_has_met(run: Run, how: list[str]) -> None:
+    if how == ["-n", "2"]:
+        pytest.importorskip("xdist")
+    run.pytester.makepyfile(
+        f"""
+        from pathlib import Path
+        from corepy.testing import expect
+        PROCESS = {how == ["process"]}
+        def test_renamed(corefile):
+            expect(corefile("Corefile", process=PROCESS).ask("old.example.org.")).has("old.example.org. A 192.0.2.1")
+        def test_template(corefile):
+            dns = corefile("Corefile", process=PROCESS)
+            expect(dns.ask("t.example.org.")).has("t.example.org. A 192.0.2.7")
+            dns.reload(Path("Corefile").read_text())
+            expect(dns.ask("t.example.org.")).has("t.example.org. A 192.0.2.7")
+        """
+    )
+    (run.pytester.path / "Corefile").write_text(RULES)
+    files = ["--corefile-coverage-json=c.json", "--corefile-coverage-lcov=c.info"]
+    result = run("--corefile-coverage", *files, *how[: 2 * (how != ["process"])])
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines([
+        "     3  Corefile:1  example.org",
+        "     3  Corefile:2      view inside",
+        "     3  Corefile:5      acl",
+        " never  Corefile:6        rule 1 of acl: block type ANY",
+        "     3  Corefile:7        rule 2 of acl: allow",
+        "     3  Corefile:9      rewrite name old.example.org new.example.org",
+        "     1  Corefile:9        rule 1 of rewrite: rewrite name old.example.org new.example.org",
+        " never  Corefile:10        rule 2 of rewrite: rewrite type TXT A",
+        "     3  Corefile:11      template IN A",
+        "     2  Corefile:11        rule 1 of template: template IN A",
+        "     1  Corefile:16      hosts",
+        "     1  Corefile:17        rule 1 of hosts: 192.0.2.1 new.example.org",
+        " never  Corefile:18        rule 2 of hosts: 192.0.2.2 other.example.org",
+        " never  Corefile:21      whoami",
+        "10 of 14 server blocks, plugins and rules were met",
+    ])  # fmt: skip
+    written = json.loads((run.pytester.path / "c.json").read_text())
+    assert (written["places"], written["met"]) == (14, 10)
+    assert {"file": "Corefile", "line": 21, "block": 1, "what": "whoami", "count": 0} in written["counts"]
+    lines = (run.pytester.path / "c.info").read_text().splitlines()
+    assert lines[:3] == ["TN:", "SF:Corefile", "DA:1,3"]
+    assert lines[-3:] == ["LF:12", "LH:8", "end_of_record"]
+    assert "DA:9,1" in lines
 
 
 def test_nothing_heavy_is_imported_before_it_is_used(run: Run) -> None:
