@@ -252,7 +252,7 @@ def test_what_is_known_of_the_key() -> None:
     server.ask(query)
     assert query.metadata == {"tsig/key": "one.key."}
     notes: list[str] = []
-    server.plugin.note = lambda _query, text: notes.append(text)
+    server.plugin.note = lambda _query, text, _at=None, /: notes.append(text)
     server.ask(server.query(key=TWO))
     server.plugin.every = True
     server.ask(make_query())
