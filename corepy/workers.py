@@ -175,7 +175,15 @@ class Workers:
         """Prepare in all workers, those included that there are not yet; then commit in all, or abandon in all."""
         wanted = range(configuration.workers)
         old = [self._workers[index] for index in wanted if index in self._workers]
-        new = [await self._make(index, configuration, sets) for index in wanted if index not in self._workers]
+        new: list[_Process] = []
+        try:
+            for index in wanted:
+                if index not in self._workers:
+                    worker = await self._make(index, configuration, sets)
+                    new.append(worker)
+        except ConfigError:
+            await asyncio.gather(*(self._dismiss(worker) for worker in new))
+            raise
         asked = [self._prepare(worker, configuration, sets) for worker in (*old, *new)]
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
         # A worker that dies in between is no reason to fail: its successor gets what there is then.
@@ -211,7 +219,10 @@ class Workers:
     # --- workers come and go ---
 
     async def _make(self, index: int, configuration: Configuration, sets: Sets) -> _Process:
-        """A new worker that waits to be asked. The loop steps aside for the fork."""
+        """A new worker that waits to be asked. The loop steps aside for the fork.
+
+        Raises ConfigError where the system has no process or no descriptors left.
+        """
         made: asyncio.Future[_Process] = self._loop.create_future()
         self._due.append((index, configuration, sets, made))
         self._loop.stop()
@@ -253,9 +264,11 @@ class Workers:
         """Put another worker in the place of one that is gone, after a while if it was young."""
         if self._workers.get(worker.index) is worker:
             del self._workers[worker.index]
-        young = self._loop.time() - worker.born < _STEADY
-        deaths = self._deaths[worker.index] = self._deaths.get(worker.index, 0) + 1 if young else 0
-        task = self._loop.create_task(self._succeed(worker.index, _BACKOFF[min(deaths, len(_BACKOFF)) - 1] * young))
+        self._put_another(worker.index, young=self._loop.time() - worker.born < _STEADY)
+
+    def _put_another(self, index: int, *, young: bool) -> None:
+        deaths = self._deaths[index] = self._deaths.get(index, 0) + 1 if young else 0
+        task = self._loop.create_task(self._succeed(index, _BACKOFF[min(deaths, len(_BACKOFF)) - 1] * young))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -265,7 +278,12 @@ class Workers:
             configuration = self._configuration
             if self._stopping or configuration is None or index >= configuration.workers or index in self._workers:
                 return
-            worker = await self._make(index, configuration, self._sets)
+            try:
+                worker = await self._make(index, configuration, self._sets)
+            except ConfigError as error:
+                log.error(str(error))
+                self._put_another(index, young=True)
+                return
             try:
                 await self._prepare(worker, configuration, self._sets)
                 self._workers[index] = worker
@@ -280,10 +298,14 @@ class Workers:
 
     def _fork(self, index: int, configuration: Configuration, sets: Sets, made: asyncio.Future[_Process]) -> None:
         """Make a worker process. No event loop runs now."""
-        ours, theirs = socket.socketpair()
         Log.flush()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)   # or a child would tell us of its signals
-        pid = os.fork()
+        try:
+            pid, ours, theirs = _split()
+        except OSError as error:   # too many processes or descriptors: the workers that there are go on
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            made.set_exception(ConfigError(f"worker {index} cannot be made: {error.strerror}"))
+            return
         if not pid:
             ours.close()
             self._become(index, configuration, sets, theirs, before)
@@ -316,6 +338,16 @@ class Workers:
             Log.flush()
             sys.stderr.flush()
             os._exit(status)
+
+
+def _split() -> tuple[int, socket.socket, socket.socket]:
+    """Fork: the process id, 0 in the new process, and two connected sockets. Raises OSError where there is no room."""
+    ours, theirs = socket.socketpair()
+    try:
+        return os.fork(), ours, theirs
+    except OSError:
+        close_all((ours, theirs))
+        raise
 
 
 __all__ = ["Workers"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -92,6 +93,11 @@ def until(condition: Callable[[], bool]) -> None:
         os.sched_yield()
 
 
+def descriptors(process: int) -> int:
+    """How many a process has."""
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+
+
 def reload(running: Command, tmp_path: Path, text: str) -> list[str]:
     (tmp_path / "Corefile").write_text(text)
     running.signal(signal.SIGUSR1)
@@ -145,6 +151,37 @@ def test_a_killed_worker_is_replaced_and_no_query_is_lost(workers: Run, free_por
     assert f"(pid {victim}) has ended with signal 9, another one takes its place" in running.until("has ended")[-1]
     for client in clients:
         client.close()
+
+
+def test_where_no_process_can_be_made_the_others_go_on_until_one_can(workers: Run, free_port: FreePort) -> None:
+    port = free_port()
+    running = workers(block(port, 2))
+    supervisor = running.process.pid
+    clients = [Client("127.0.0.1", port) for _ in range(20)]
+    before = {client: answerer(client) for client in clients}
+    victim = before[clients[0]]
+    limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (descriptors(supervisor), limits[1]))
+    os.kill(victim, signal.SIGKILL)
+    running.until("cannot be made: Too many open files")
+    for client in (client for client in clients if before[client] != victim):
+        assert answerer(client) == before[client]
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
+    assert answerer(clients[0]) not in before.values()
+    for client in clients:
+        client.close()
+
+
+def test_a_start_without_room_for_processes_fails(workers: Run, free_port: FreePort, tmp_path: Path) -> None:
+    port = free_port()
+    running = workers(block(port, 2))
+    supervisor = running.process.pid
+    before = answerers(port)
+    limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    # Room for the sockets of a third worker, and for the channel to it, but to no fourth.
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (descriptors(supervisor) + 6, limits[1]))
+    assert "cannot" in "".join(reload(running, tmp_path, block(port, 4)))
+    assert answerers(port) == before
 
 
 def test_a_reload_changes_all_workers_and_their_number(workers: Run, free_port: FreePort, tmp_path: Path) -> None:
