@@ -40,7 +40,7 @@ _ACCEPTS: Final = 32
 _OLDEST: Final = 64
 """Connections that are looked at to find an idle one that makes room."""
 _CLOGGED: Final = 256
-"""Connections whose client does not read, over all ports: with `stream.WRITE_BUFFER` and one reply each, 80 MiB. The
+"""Connections whose client does not read, over all ports: with `stream.WRITE_BUFFER` and two replies each, 96 MiB. The
 one that has not read longest is closed for another."""
 
 NOT_RECEIVED: Final = Counter(

@@ -32,6 +32,8 @@ WRITE_BUFFER: Final = 256 * 1024
 MAX_UNREAD: Final = 1 << 20
 """Octets of replies that wait for a client at the most. Only what it had asked before it stopped to read can get there;
 it is then closed, since it has left as much unread as the kernel holds for it besides."""
+_PIECE: Final = 64 * 1024
+"""Octets that are written in one go, before it is known whether the client reads: one of the largest replies."""
 HELD_BACK: Final = Counter(
     "corepy_tcp_held_back_total", "Times that a client's next queries had to wait.", ("reason",)
 )
@@ -206,7 +208,7 @@ class Connection(asyncio.BufferedProtocol):
         """Answer messages one by one, as long as the client reads what comes of them."""
         for at, message in enumerate(messages, 1):
             self._receive(message)
-            if self._octets > WRITE_BUFFER:
+            if self._octets > _PIECE:
                 self._flush()
                 if self.clogged:
                     self._backlog = messages[at:]
