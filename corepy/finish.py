@@ -15,6 +15,7 @@ from corepy.errors import Malformed
 from corepy.query import Edns, Query, Reply
 
 _KEPT_FLAGS: Final = 0xFF00
+_PADDING: Final = 12
 
 
 def finish(query: Query, reply: Reply) -> bytes:
@@ -25,6 +26,9 @@ def finish(query: Query, reply: Reply) -> bytes:
     try:
         if query.edns is not None:
             wire = _with_edns(query.edns, reply)
+            if len(wire) > query.max_size:   # padding gives way before records do
+                options = tuple(option for option in query.edns.options if option[0] != _PADDING)
+                wire = _with_edns(query.edns._replace(options=options), reply)
         return w.truncate(wire, query.max_size)
     except Malformed:
         return finish(query, Reply.failed(query))

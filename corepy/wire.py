@@ -381,13 +381,17 @@ def with_additional(wire: bytes, encoded: bytes) -> bytes:
 def truncate(wire: bytes, limit: int) -> bytes:
     """The message cut down to `limit` octets at a record, with TC where anything but OPT is missing (RFC 2181 9).
 
-    OPT stays whatever is cut (RFC 6891 7). Names only point backwards, so what is kept stays readable.
+    OPT stays whatever is cut (RFC 6891 7), but for its options where there is no room for them at all. Names only
+    point backwards, so what is kept stays readable.
     """
     if len(wire) <= limit:
         return wire
     at = question_end(wire)
     opt = find_opt(wire, at)
-    room = limit - (opt.end - opt.start if opt else 0)
+    tail = wire[opt.start : opt.end] if opt else b""
+    if opt and at + len(tail) > limit:
+        tail = wire[opt.start : opt.data - 2] + bytes(2)
+    room = limit - len(tail)
     kept, end = [0, 0, 0], at
     for record in records(wire, at):
         if record.end > room or record.rtype == codes.OPT:
@@ -395,6 +399,5 @@ def truncate(wire: bytes, limit: int) -> bytes:
         kept[record.section] += 1
         end = record.end
     kept[ADDITIONAL] += opt is not None
-    tail = wire[opt.start : opt.end] if opt else b""
     message_id, flags, questions, *_ = HEADER.unpack_from(wire)
     return HEADER.pack(message_id, flags | TC, questions, *kept) + wire[12:end] + tail

@@ -56,6 +56,20 @@ def test_too_much_for_udp_is_truncated_and_not_for_tcp() -> None:
         assert (len(parsed.rr) == 5) is not truncated
 
 
+@pytest.mark.parametrize("option", [b"\0\x0c", b"\0\x0a"])
+@pytest.mark.parametrize("size", [0, 300, 470, 471, 1300, 40_000])
+def test_no_option_of_a_query_makes_a_reply_too_large(option: bytes, size: int) -> None:
+    plain = make_query(edns=512)
+    wire = message(edns=512, options=option + size.to_bytes(2, "big") + bytes(size))
+    query = Query(wire, plain.endpoint, plain.client)
+    reply = finish(query, Reply.answer(query, "example.org. 60 IN A 192.0.2.7"))
+    assert len(reply) <= 512
+    parsed = dnslib.DNSRecord.parse(reply)
+    assert parsed.ar[-1].rtype == codes.OPT
+    if option == b"\0\x0c":
+        assert len(parsed.rr) == 1  # padding gives way before records do
+
+
 def test_bad_version() -> None:
     query = make_query(edns=1232)
     wire = bad_version(query).wire

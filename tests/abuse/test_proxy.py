@@ -90,8 +90,8 @@ def test_where_a_header_is_required_nobody_is_the_proxy_itself(serve: Serve) -> 
         running.call(lambda: clock.advance(29))
         client.send(message())  # whose session is over
         assert who(client, HEADER) == VICTIM
+        client.socket.setblocking(False)
         with pytest.raises(BlockingIOError):
-            client.socket.setblocking(False)  # noqa: FBT003 - what a socket calls it
             client.socket.recv(1)
 
 

@@ -55,7 +55,8 @@ def test_a_search_path_leads_nobody_around_a_rule(serve: Serve, tmp_path: Path) 
     (tmp_path / "hosts").write_text("192.0.2.7 www.secret.example\n")
     running = serve(
         f". {{\n autopath {tmp_path}/resolv.conf\n"
-        f" acl secret.example {{\n block net {BLOCKED}/32\n }}\n hosts {tmp_path}/hosts\n}}\n"
+        f" acl secret.example {{\n block net {BLOCKED}/32\n }}\n hosts {tmp_path}/hosts secret.example\n"
+        " template ANY ANY one.example {\n rcode NXDOMAIN\n }\n}\n"
     )
     assert running.ask("www.one.example.").rcode == codes.NOERROR
     with blocked(running) as client:
@@ -80,7 +81,7 @@ def test_what_a_template_looks_up_is_judged_too(serve: Serve) -> None:
 @pytest.fixture
 def zones(serve: Serve, tmp_path: Path) -> Running:
     for zone in ("example.org", "sub.example.org"):
-        (tmp_path / zone).write_text(f"$ORIGIN {zone}.\n@ 60 IN SOA ns admin 1 2 3 4 5\n@ IN NS ns\nns IN A 192.0.2.1\n")
+        (tmp_path / zone).write_text(f"$ORIGIN {zone}.\n@ 60 IN SOA ns admin 1 2 3 4 5\n@ IN NS ns\n")
     return serve(
         "sub.example.org {\n transfer {\n to 127.0.0.2\n }\n"
         f" file {tmp_path}/sub.example.org\n}}\n"
@@ -95,7 +96,7 @@ def test_the_right_to_a_zone_is_no_right_to_the_zone_below_it(zones: Running, qt
     """CVE-2026-33489: of two rules the shorter name won."""
     reply = zones.ask("sub.example.org.", qtype, transport)
     assert reply.rcode != codes.NOERROR or not reply.record.rr
-    if transport == "tcp":
+    if (qtype, transport) == ("AXFR", "tcp"):
         assert zones.ask("example.org.", qtype, transport).rcode == codes.NOERROR
 
 
