@@ -381,23 +381,20 @@ def with_additional(wire: bytes, encoded: bytes) -> bytes:
 def truncate(wire: bytes, limit: int) -> bytes:
     """The message cut down to `limit` octets at a record, with TC where anything but OPT is missing (RFC 2181 9).
 
-    OPT stays whatever is cut (RFC 6891 7), but for its options where there is no room for them at all. Names only
-    point backwards, so what is kept stays readable.
+    OPT stays whatever is cut (RFC 6891 7), without options where these alone are too long. What is kept stays readable.
     """
     if len(wire) <= limit:
         return wire
-    at = question_end(wire)
+    end = at = question_end(wire)
     opt = find_opt(wire, at)
     tail = wire[opt.start : opt.end] if opt else b""
     if opt and at + len(tail) > limit:
         tail = wire[opt.start : opt.data - 2] + bytes(2)
-    room = limit - len(tail)
-    kept, end = [0, 0, 0], at
+    room, kept = limit - len(tail), [0, 0, int(opt is not None)]
     for record in records(wire, at):
         if record.end > room or record.rtype == codes.OPT:
             break
         kept[record.section] += 1
         end = record.end
-    kept[ADDITIONAL] += opt is not None
     message_id, flags, questions, *_ = HEADER.unpack_from(wire)
     return HEADER.pack(message_id, flags | TC, questions, *kept) + wire[12:end] + tail
