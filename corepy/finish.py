@@ -15,7 +15,7 @@ from corepy.errors import Malformed
 from corepy.query import Edns, Query, Reply
 
 _KEPT_FLAGS: Final = 0xFF00
-_PADDING: Final = 12
+_PADDING: Final = 12   # an EDNS option (RFC 7830)
 
 
 def finish(query: Query, reply: Reply) -> bytes:
