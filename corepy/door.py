@@ -23,7 +23,9 @@ from corepy.proxyproto import Drop, ProxyError, StreamHeader, parse_datagram
 DROPPED: Final = Counter(
     "corepy_proxyproto_drops_total", "Datagrams and connections that were refused for their PROXY header.", ("reason",)
 )
-SESSIONS_HELD: Final = Gauge("corepy_proxyproto_sessions", "UDP sessions behind proxies that are remembered.")
+SESSIONS_HELD: Final = Gauge(
+    "corepy_proxyproto_sessions", "UDP sessions behind proxies that are remembered.", across=Across.SUM
+)
 EVICTED: Final = Counter("corepy_proxyproto_sessions_evicted_total", "UDP sessions that had to make room for others.")
 
 # --- who is believed --------------------------------------------------------------------------

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from corepy.metrics import FAMILIES, Counter, Gauge
+from corepy.metrics import FAMILIES, PREFIX, Across, Counter, Gauge
 
-_SAME: Final = ("_info", "_enabled", "_timestamp_seconds", "_start_time_seconds", "_max_fds")
-"""How gauges end that say the same in every process, or nearly so: the largest stands for all. All others add up."""
+_FOREIGN: Final = {
+    "coredns_build_info": Across.SAME,
+    "process_max_fds": Across.SAME,
+    "process_start_time_seconds": Across.MAX,
+    "python_info": Across.SAME,
+}
+"""Gauges that are made where the page is, or by its library; others of them add up."""
 
 
 def is_metrics(content_type: str) -> bool:
@@ -45,14 +50,20 @@ class _Family:
         if series not in self._samples:
             self._samples[series] = value
             return
-        both = float(self._samples[series]), float(value)
-        name = series.partition("{")[0]
-        largest = self.kind.endswith(" gauge") and name.endswith(_SAME)
-        self._samples[series] = _number(max(both) if largest else sum(both))
+        across = _across(series.partition("{")[0]) if self.kind.endswith(" gauge") else Across.SUM
+        if across is not Across.SAME:
+            both = float(self._samples[series]), float(value)
+            self._samples[series] = _number(max(both) if across is Across.MAX else sum(both))
 
     def page(self) -> str:
         """Description, kind, and all series."""
         return "\n".join([self.description, self.kind, *map(" ".join, self._samples.items()), ""])
+
+
+def _across(name: str) -> Across:
+    """What the values of a gauge are together; this process knows the plugins that the others run."""
+    family = FAMILIES.get(name.removeprefix(PREFIX))
+    return family.across if isinstance(family, Gauge) else _FOREIGN.get(name, Across.SUM)
 
 
 def begin_anew() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from enum import Enum
 from typing import ClassVar, Final
 
 Labels = tuple[str, ...]
@@ -73,13 +74,28 @@ class Counter(Family):
         self.values[labels] = self.values.get(labels, 0) + count
 
 
+class Across(Enum):
+    """What a gauge is where several processes serve together, each with a value of its own."""
+
+    SUM = "sum"
+    """Each has some of it: entries of a cache."""
+    MAX = "max"
+    """The largest tells how far they have got: when a file was read."""
+    SAME = "same"
+    """All say the same: records of a file, a version. Any of them stands for all."""
+
+
 class Gauge(Family):
-    """How much there is of something. Without labels it is 0 in the beginning."""
+    """How much there is of something. Without labels it is 0 in the beginning.
+
+    `across` says what several processes' values are together.
+    """
 
     kind = "gauge"
 
-    def __init__(self, name: str, description: str, labels: Labels = ()) -> None:
+    def __init__(self, name: str, description: str, labels: Labels = (), *, across: Across) -> None:
         super().__init__(name, description, labels)
+        self.across = across
         self.values: dict[Labels, float] = {} if labels else {(): 0}
 
     def set(self, value: float, *labels: str) -> None:
@@ -132,6 +148,6 @@ class Histogram(Family):
 
 
 __all__ = [
-    "FAMILIES", "OWN", "PREFIX", "SETTLE", "SIZE_BUCKETS", "SLIM_TIME_BUCKETS", "TIME_BUCKETS", "Counter",
+    "FAMILIES", "OWN", "PREFIX", "SETTLE", "SIZE_BUCKETS", "SLIM_TIME_BUCKETS", "TIME_BUCKETS", "Across", "Counter",
     "Distribution", "Family", "Gauge", "Histogram", "Labels",
 ]  # fmt: skip

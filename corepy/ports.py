@@ -47,7 +47,7 @@ NOT_RECEIVED: Final = Counter(
     "corepy_udp_receive_drops_total", "Datagrams that came while the receive buffer was full.", ("server",)
 )
 NOT_SENT: Final = Counter("corepy_udp_send_drops_total", "Replies that the kernel did not take.", ("server",))
-CONNECTIONS: Final = Gauge("corepy_tcp_connections", "Connections of clients.")
+CONNECTIONS: Final = Gauge("corepy_tcp_connections", "Connections of clients.", across=Across.SUM)
 CLOSED: Final = Counter(
     "corepy_tcp_connections_closed_total", "Connections of clients that were closed on them.", ("reason",)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corepy.exposition import begin_anew, is_metrics, merge
-from corepy.metrics import FAMILIES, Counter
+from corepy.metrics import FAMILIES, Across, Counter, Gauge
 
 ONE = b"""\
 # HELP coredns_build_info What is running.
@@ -69,6 +69,27 @@ def test_series_add_up_but_for_what_is_the_same_in_all() -> None:
     assert merge([ONE, OTHER]).decode() == BOTH
     assert merge([OTHER]).decode().splitlines()[2] == "coredns_asked_total 7"
     assert merge([]) == b""
+
+
+def page(name: str, *lines: str) -> bytes:
+    return "\n".join([f"# HELP {name} X.", f"# TYPE {name} gauge", *lines, ""]).encode()
+
+
+@pytest.mark.parametrize(("across", "expected"), [(Across.SUM, "12"), (Across.MAX, "7"), (Across.SAME, "5")])
+def test_a_gauge_says_what_it_is_across_processes(across: Across, expected: str) -> None:
+    Gauge("x", "X.", ("name",), across=across)
+    one, other = page("coredns_x", 'coredns_x{name="a"} 5'), page("coredns_x", 'coredns_x{name="a"} 7')
+    assert merge([one, other]).decode().splitlines()[2] == f'coredns_x{{name="a"}} {expected}'
+    more = page("coredns_x", 'coredns_x{name="b"} 1')
+    assert merge([one, other, more]).decode().splitlines()[3] == 'coredns_x{name="b"} 1'
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("process_open_fds", "12"), ("process_start_time_seconds", "7"), ("process_max_fds", "5"), ("python_info", "5")],
+)
+def test_gauges_of_the_library(name: str, expected: str) -> None:
+    assert merge([page(name, f"{name} 5"), page(name, f"{name} 7")]).decode().splitlines()[2] == f"{name} {expected}"
 
 
 def test_what_this_process_counts_is_added() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from corepy import metrics
-from corepy.metrics import FAMILIES, SIZE_BUCKETS, SLIM_TIME_BUCKETS, TIME_BUCKETS, Counter, Gauge, Histogram
+from corepy.metrics import FAMILIES, SIZE_BUCKETS, SLIM_TIME_BUCKETS, TIME_BUCKETS, Across, Counter, Gauge, Histogram
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def test_counters() -> None:
 
 
 def test_gauges() -> None:
-    plain, labelled = Gauge("x", "X."), Gauge("y", "Y.", ("name",))
+    plain, labelled = Gauge("x", "X.", across=Across.SUM), Gauge("y", "Y.", ("name",), across=Across.MAX)
     plain.set(1.5)
     labelled.set(1, "a")
     labelled.set(2, "a")
@@ -52,7 +52,7 @@ def test_histograms_count_a_bound_below_itself() -> None:
 def test_a_name_is_used_once() -> None:
     Counter("x_total", "X.")
     with pytest.raises(ValueError, match="x_total"):
-        Gauge("x_total", "Y.")
+        Gauge("x_total", "Y.", across=Across.SUM)
 
 
 def test_buckets_are_coredns() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from corepy.metrics import SETTLE, Counter, Gauge
+from corepy.metrics import SETTLE, Across, Counter, Gauge
 
 _PLACE: Final = ("server", "zones", "view")
 _KIND: Final = ("server", "type", "zones", "view")
-_ENTRIES: Final = Gauge("cache_entries", "Replies that are kept.", _KIND)
+_ENTRIES: Final = Gauge("cache_entries", "Replies that are kept.", _KIND, across=Across.SUM)
 _REQUESTS: Final = Counter("cache_requests_total", "Queries that came by.", _PLACE)
 _HITS: Final = Counter("cache_hits_total", "Queries that were answered.", _KIND)
 _MISSES: Final = Counter("cache_misses_total", "Queries that went on; requests less hits say the same.", _PLACE)

@@ -13,7 +13,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.errors import Position
 from corepy.fallthrough import Fallthrough
-from corepy.metrics import Gauge
+from corepy.metrics import Across, Gauge
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
 from corepy.plugins.hosts import lint
 from corepy.plugins.hosts.lint import OPTIONS
@@ -29,8 +29,12 @@ _RECORD_SIZE: Final = {codes.A: 16, codes.AAAA: 28}
 """Octets of an encoded record whose owner is a pointer."""
 _record_size: Final = _RECORD_SIZE.get
 
-_ENTRIES: Final = Gauge("hosts_entries", "Records of a hosts file and of the Corefile together.", ("hostsfile",))
-_MODIFIED: Final = Gauge("hosts_reload_timestamp_seconds", "Modification time of the hosts file that was read last.")
+_ENTRIES: Final = Gauge(
+    "hosts_entries", "Records of a hosts file and of the Corefile together.", ("hostsfile",), across=Across.SAME
+)
+_MODIFIED: Final = Gauge(
+    "hosts_reload_timestamp_seconds", "Modification time of the hosts file that was read last.", across=Across.MAX
+)
 
 
 @dataclass

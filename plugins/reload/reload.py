@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from corepy.metrics import Counter, Gauge
+from corepy.metrics import Across, Counter, Gauge
 from corepy.plugin import ConfigError, Directive, Plugin
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from corepy.site import Site
 
 FAILED: Final = Counter("reload_failed_total", "Changes of the Corefile that could not be served.")
-VERSION: Final = Gauge("reload_version_info", "The configuration that was tried last, by its hash.", ("hash", "value"))
+VERSION: Final = Gauge(
+    "reload_version_info", "The configuration that was tried last, by its hash.", ("hash", "value"), across=Across.SAME
+)
 
 MIN_INTERVAL: Final = 2.0
 MIN_JITTER: Final = 1.0
