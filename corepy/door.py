@@ -16,7 +16,7 @@ from typing import Final, Literal
 from weakref import WeakSet
 
 from corepy.address import Address
-from corepy.metrics import SETTLE, Counter, Gauge
+from corepy.metrics import SETTLE, Across, Counter, Gauge
 from corepy.networks import NetworkSet
 from corepy.proxyproto import Drop, ProxyError, StreamHeader, parse_datagram
 

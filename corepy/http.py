@@ -5,6 +5,9 @@
 Whoever names the same address shares its sockets, and of several handlers for one path the newest answers. So a new
 configuration takes an address over from the old one while both are alive, and no probe is ever refused in between.
 
+With a guard the endpoint is secured: TLS, users, headers. Who shares an address with somebody who wants a guard is
+behind it as well.
+
 HTTP/1.1 as far as such clients speak it (RFC 9112): any method, bodies are read and dropped, connections are kept.
 A client gets a status for whatever it sends, or is closed; it never causes a line in the log.
 """
@@ -21,6 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakKeyDictionary
 
+from corepy.httpclient import get
 from corepy.httpmessage import MAX_BODY, MAX_HEAD, BadRequest, Request, Response, encode, error, parse
 from corepy.log import log
 from corepy.metrics import Counter
@@ -28,11 +32,14 @@ from corepy.stream import listen as listening_socket
 
 if TYPE_CHECKING:
     from corepy.clock import Clock, Timer
+    from corepy.webguard import Secured, WebGuard
 
 TIMEOUT: Final = 5.0
 """Seconds for a request, for the silence before the next one, and for taking a reply; CoreDNS's figures."""
 _PAUSE: Final = 0.25
 """Seconds until clients are taken again where the process has no descriptors left."""
+_CHECK: Final = 3.0
+"""Seconds until a check of our own has failed; CoreDNS's."""
 MAX_CONNECTIONS: Final = 100
 """Connections of one address: monitoring has a few, and this many cannot take the descriptors that queries need."""
 
@@ -41,6 +48,8 @@ CLOSED: Final = Counter(
 )
 
 Handler = Callable[[Request], "Response | Awaitable[Response]"]
+Routes = Mapping[str, Handler]
+"""Who answers, by the path."""
 
 
 class Shared(Protocol):
@@ -51,11 +60,14 @@ class Shared(Protocol):
     def give_back(self, lease: Lease) -> None:
         """One share less."""
 
+    async def reach(self, path: str) -> None:
+        """As a lease has it."""
+
 
 class Opener(Protocol):
     """Who opens endpoints for a process that does not do so itself."""
 
-    async def listen(self, host: str, port: int, routes: Mapping[str, Handler]) -> Lease:
+    async def listen(self, host: str, port: int, routes: Routes, guard: WebGuard | None, *, one: bool) -> Lease:
         """As `listen` below."""
 
 
@@ -70,9 +82,10 @@ def opened_by(opener: Opener) -> None:
 class Lease:
     """A share in an endpoint; close it to take one's paths away, and the sockets with the last share."""
 
-    def __init__(self, endpoint: Shared, routes: Mapping[str, Handler]) -> None:
+    def __init__(self, endpoint: Shared, routes: Routes, guard: WebGuard | None = None) -> None:
         self._endpoint = endpoint
         self.routes = routes
+        self.guard = guard
         self.port: int = endpoint.port
         """The port, which is of interest where any that is free was asked for."""
 
@@ -80,16 +93,32 @@ class Lease:
         """Give it back; harmless when that was done. Replies that are being made are still sent."""
         self._endpoint.give_back(self)
 
+    async def reach(self, path: str) -> None:
+        """Ask for a path as a client of this process's. Raises OSError for anything but a success.
 
-async def listen(host: str, port: int, routes: Mapping[str, Handler], clock: Clock) -> Lease:
+        A guard lets nobody in without credentials, and we have none: behind one it is only our turn in the event loop.
+        """
+        try:
+            async with asyncio.timeout(_CHECK):
+                await self._endpoint.reach(path)
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {_CHECK:.0f}s") from None
+
+
+async def listen(
+    host: str, port: int, routes: Routes, clock: Clock, guard: WebGuard | None = None, *, one: bool = False
+) -> Lease:
     """Answer these paths at an address; no host stands for all addresses, a name for the first of its own.
+
+    Where several processes serve, all of them answer and their responses become one; with `one`, one of them answers:
+    the first, or the one that the request names (`?worker=1`).
 
     Raises OSError where the address cannot be had, or a name has none.
     """
     hosts = [host] if host else ["0.0.0.0", "::"]
     loop = asyncio.get_running_loop()
     if loop in _openers:
-        return await _openers[loop].listen(host, port, routes)
+        return await _openers[loop].listen(host, port, routes, guard, one=one)
     known = _endpoints.setdefault(loop, {})
     if (host, port) not in known and host:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -97,7 +126,7 @@ async def listen(host: str, port: int, routes: Mapping[str, Handler], clock: Clo
         hosts = [str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])]
     if (host, port) not in known:
         known[host, port] = _Endpoint(hosts, port, clock, partial(known.pop, (host, port), None))
-    return known[host, port].share(routes)
+    return known[host, port].share(routes, guard)
 
 
 _endpoints: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], _Endpoint]] = WeakKeyDictionary()
@@ -113,9 +142,10 @@ class _Endpoint:
         self._loop = asyncio.get_running_loop()
         self._leases: list[Lease] = []
         self._connections: OrderedDict[_Connection, None] = OrderedDict()
-        self._accepting: set[asyncio.Task[None]] = set()
+        self._accepting: dict[asyncio.Task[None], None] = {}
         self._sockets: list[socket.socket] = []
         self.port = port
+        self._host = hosts[0]
         try:
             for host in hosts:
                 self._open(host)
@@ -135,9 +165,9 @@ class _Endpoint:
 
     # --- shares ---
 
-    def share(self, routes: Mapping[str, Handler]) -> Lease:
+    def share(self, routes: Routes, guard: WebGuard | None) -> Lease:
         """One more who answers here."""
-        lease = Lease(self, routes)
+        lease = Lease(self, routes, guard)
         self._leases.append(lease)
         return lease
 
@@ -152,9 +182,21 @@ class _Endpoint:
             for connection in list(self._connections):
                 connection.finish()
 
+    async def reach(self, path: str) -> None:
+        """Be a client."""
+        if self.guard is None:
+            await get("127.0.0.1" if self._host == "0.0.0.0" else self._host, self.port, path)
+        else:
+            await asyncio.sleep(0)
+
     def handler(self, path: str) -> Handler | None:
         """Who answers a path."""
         return next((lease.routes[path] for lease in reversed(self._leases) if path in lease.routes), None)
+
+    @property
+    def guard(self) -> WebGuard | None:
+        """The newest; who has none does not take another one's away."""
+        return next((lease.guard for lease in reversed(self._leases) if lease.guard is not None), None)
 
     @property
     def closing(self) -> bool:
@@ -178,17 +220,27 @@ class _Endpoint:
             self.clock.later(_PAUSE, partial(self._watch, sock))
             return
         client.setblocking(False)
-        if len(self._connections) + len(self._accepting) >= MAX_CONNECTIONS and self._connections:
+        if len(self._accepting) >= MAX_CONNECTIONS:   # who takes its time to shake hands
+            CLOSED.add()
+            next(iter(self._accepting)).cancel()
+        elif len(self._connections) + len(self._accepting) >= MAX_CONNECTIONS and self._connections:
             CLOSED.add()
             next(iter(self._connections)).abort()
         task = self._loop.create_task(self._admit(client))
-        self._accepting.add(task)
-        task.add_done_callback(self._accepting.discard)
+        self._accepting[task] = None
+        task.add_done_callback(self._accepting.pop)
 
     async def _admit(self, client: socket.socket) -> None:
+        guard = self.guard
         try:
-            await self._loop.connect_accepted_socket(partial(_Connection, self), client)
-        except OSError:   # gone before it was there
+            secured = None if guard is None else guard.secure()
+            connection = partial(_Connection, self, guard, secured)
+            if secured is None:
+                await self._loop.connect_accepted_socket(connection, client)
+            else:
+                patience = {"ssl_handshake_timeout": TIMEOUT, "ssl_shutdown_timeout": TIMEOUT}
+                await self._loop.connect_accepted_socket(connection, client, ssl=secured.context, **patience)
+        except (OSError, asyncio.CancelledError):   # gone before it was there, or never to be
             client.close()
 
     def active(self, connection: _Connection) -> None:
@@ -210,8 +262,10 @@ class _Endpoint:
 class _Connection(asyncio.Protocol):
     """One client: a request, its reply, and the next request."""
 
-    def __init__(self, endpoint: _Endpoint) -> None:
+    def __init__(self, endpoint: _Endpoint, guard: WebGuard | None, secured: Secured | None) -> None:
         self._endpoint = endpoint
+        self._guard = guard
+        self._secured = secured
         self._buffer = b""
         self._busy = False   # a reply is being made
         self._keep = True
@@ -225,6 +279,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream server makes these
         self._endpoint.active(self)
         self._wait()
+        if self._secured is not None and not self._secured.trusts(transport.get_extra_info("ssl_object")):
+            self.abort()
         if self._endpoint.closing:   # it came in the moment that the endpoint was closed
             self.finish()
 
@@ -266,8 +322,7 @@ class _Connection(asyncio.Protocol):
             self._answer(parsed.request)
 
     def _answer(self, request: Request) -> None:
-        handler = self._endpoint.handler(request.path)
-        outcome = error(404) if handler is None else _ask(handler, request)
+        outcome = self._ask(request) if self._guard is None else self._ask_guarded(self._guard, request)
         if isinstance(outcome, Response):
             self._send(request.method, outcome)
             return
@@ -275,6 +330,17 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._task = asyncio.get_running_loop().create_task(self._answer_late(request, outcome))
+
+    def _ask(self, request: Request) -> Response | Awaitable[Response]:
+        handler = self._endpoint.handler(request.path)
+        return error(404) if handler is None else _ask(handler, request)
+
+    async def _ask_guarded(self, guard: WebGuard, request: Request) -> Response:
+        admission = await guard.admit(request)
+        response = admission.refusal or self._ask(request)
+        if not isinstance(response, Response):
+            response = await response
+        return response._replace(headers=(*response.headers, *admission.headers))
 
     async def _answer_late(self, request: Request, outcome: Awaitable[Response]) -> None:
         try:
@@ -331,43 +397,4 @@ def _failed(request: Request, reason: Exception) -> Response:
     return error(500)
 
 
-# --- the other side ---
-
-_CHECK: Final = 3.0
-"""Seconds until a check has failed; CoreDNS's."""
-_checks: Final[set[asyncio.Task[None]]] = set()
-"""Those that are on their way: the event loop itself only keeps weak references."""
-
-
-def check(host: str, port: int, path: str, done: Callable[[OSError | None], None]) -> None:
-    """Ask an endpoint of this machine; `done` hears later that it has answered, or why it has not."""
-    task = asyncio.get_running_loop().create_task(_check(host or "127.0.0.1", port, path, done))
-    _checks.add(task)
-    task.add_done_callback(_checks.discard)
-
-
-async def _check(host: str, port: int, path: str, done: Callable[[OSError | None], None]) -> None:
-    try:
-        async with asyncio.timeout(_CHECK):
-            await _get(host, port, path)
-    except OSError as reason:
-        done(reason if str(reason) else TimeoutError(f"no answer within {_CHECK:.0f}s"))
-    else:
-        done(None)
-
-
-async def _get(host: str, port: int, path: str) -> None:
-    """Wait for a success. Raises OSError for anything else."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        line = await reader.readline()
-    except ValueError as reason:   # a line without end
-        raise ConnectionError(str(reason)) from None
-    finally:
-        writer.close()
-    if line.split()[1:2] != [b"200"]:
-        raise ConnectionError(f"answered {line[:40]!r}")
-
-
-__all__ = ["Handler", "Lease", "Request", "Response", "check", "error", "listen"]
+__all__ = ["Handler", "Lease", "Request", "Response", "Routes", "error", "listen"]

@@ -27,6 +27,8 @@ class Request(NamedTuple):
     path: str
     query: str = ""
     """What is behind the question mark."""
+    authorization: str = ""
+    """The credentials, as the header field of this name has them."""
 
     def number(self, name: str, default: float) -> float:
         """A parameter as a number; the default where it is missing, negative or none."""
@@ -45,6 +47,8 @@ class Response(NamedTuple):
     content_type: str = PLAIN
     location: str = ""
     """Where to go instead, for a status of 302."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More of them."""
 
 
 def error(status: int) -> Response:
@@ -89,7 +93,8 @@ def parse(data: bytes) -> Parsed | None:
     connection = fields.get(b"connection", b"").lower()
     keep = b"close" not in connection if modern else b"keep-alive" in connection
     path, _, query = match[2].decode().partition("?")
-    return Parsed(Request(match[1].decode(), path, query), keep, end.end() + body)
+    authorization = fields.get(b"authorization", b"").decode("latin-1")
+    return Parsed(Request(match[1].decode(), path, query, authorization), keep, end.end() + body)
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
@@ -126,6 +131,7 @@ def encode(method: str, response: Response, *, keep: bool) -> bytes:
         f"Content-Length: {len(response.body)}",
         f"Date: {formatdate(usegmt=True)}",
     ]
+    head += [f"{name}: {text}" for name, text in response.headers]
     if response.location:
         head.append(f"Location: {response.location}")
     if not keep:

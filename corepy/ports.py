@@ -18,7 +18,7 @@ from corepy.address import Address
 from corepy.datagram import DatagramSocket, open_datagram
 from corepy.errors import Malformed
 from corepy.finish import error_reply
-from corepy.metrics import SETTLE, Counter, Gauge
+from corepy.metrics import SETTLE, Across, Counter, Gauge
 from corepy.query import Endpoint, Query, Reply
 from corepy.stream import Connection
 

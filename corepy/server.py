@@ -175,7 +175,10 @@ class Server:
     async def _stop_plugins(self, plugins: Iterable[Plugin]) -> None:
         for plugin in plugins:
             try:
-                await _maybe(plugin.stop())
+                async with asyncio.timeout(GRACE):
+                    await _maybe(plugin.stop())
+            except TimeoutError:
+                log.error(f"plugin/{plugin.name}: has not stopped within {GRACE:.0f}s")
             except Exception as error:  # noqa: BLE001 - the others have to be stopped all the same
                 log.error(f"plugin/{plugin.name}: {error!r} while it stopped")
 

@@ -76,6 +76,10 @@ class Worker:
                 asyncio.get_running_loop().call_soon(self._finish, 0)   # when the reply is on its way
             case "http":
                 return await self._front.answer(message)
+            case "admit":
+                return await self._front.admit(message)
+            case "ping":
+                pass
             case _:
                 raise Refused(f"it knows no {message['do']!r}")
         return {}

@@ -44,6 +44,11 @@ _STEADY: Final = 10.0
 _BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next attempt, for workers that die young: a crash at the start must not eat a core."""
 
+_PULSE: Final = 2.0
+"""Seconds between two questions to a worker that is about to end, whether it is still alive."""
+_LIFELESS: Final = 10.0
+"""Seconds without a reply to that after which it hangs and is killed: no step of its work takes as long. One that lives
+may wait for a lame duck, which has no bound but the Corefile's."""
 _PATIENCE: Final = 60.0
 """Seconds for each step of a reload in a worker: ten times what large zones take, and an end to one that hangs."""
 
@@ -92,7 +97,7 @@ class Workers:
         self._workers: dict[int, _Process] = {}
         self._alive: set[_Process] = set()
         """Those that serve, and those that are about to."""
-        self._endpoints = Endpoints(self._ask_all)
+        self._endpoints = Endpoints(lambda: self._workers)
         self._deaths: dict[int, int] = {}
         self._due: deque[tuple[int, Configuration, Sets, asyncio.Future[_Process]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -234,11 +239,20 @@ class Workers:
     async def _answer(self, worker: _Process, message: Message, _sockets: list[socket.socket]) -> Message:
         return await self._endpoints.answer(worker, message)
 
-    async def _ask_all(self, message: Message) -> list[Message]:
-        return await asyncio.gather(*(worker.ask(message) for worker in self._workers.values()))
-
     async def _dismiss(self, worker: _Process) -> None:
         """Let a worker answer what it has accepted, and end."""
+        stopped = asyncio.ensure_future(self._stop(worker))
+        try:
+            while not (await asyncio.wait([stopped], timeout=_PULSE))[0]:
+                await asyncio.wait_for(worker.ask({"do": "ping"}), _LIFELESS)
+        except TimeoutError:
+            log.error(f"worker {worker.index} (pid {worker.pid}) does not end")
+            os.kill(worker.pid, signal.SIGKILL)
+        except ConnectionError:
+            pass   # it has ended between two questions
+        await stopped
+
+    async def _stop(self, worker: _Process) -> None:
         with suppress(ConnectionError):
             await worker.ask({"do": "stop"})
         await worker.gone

@@ -22,27 +22,37 @@ class Side:
         self.front = Front(self.channel)
 
     async def _answer(self, message: Message, _sockets: list[socket.socket]) -> Message:
-        return await self.front.answer(message)
+        return await (self.front.admit(message) if message["do"] == "admit" else self.front.answer(message))
+
+
+class Worker:
+    """A worker, as the supervisor sees it; `asked` is what it has been asked."""
+
+    def __init__(self, index: int, endpoints: Endpoints, sock: socket.socket) -> None:
+        self.index = index
+        self.asked: list[Message] = []
+        self.channel = Channel(sock, lambda message, _: endpoints.answer(self, message), lambda: None)
+
+    async def ask(self, message: Message) -> Message:
+        self.asked.append(message)
+        return await self.channel.ask(message)
 
 
 class Stage:
-    """A supervisor with two workers, each end of a channel in this loop. `asked` are those that are asked."""
+    """A supervisor with two workers, each end of a channel in this loop."""
 
     def __init__(self) -> None:
         self.channels: list[Channel] = []
         self.fronts: list[Front] = []
-        self.endpoints = Endpoints(self._ask_all)
-        self.silent = asyncio.Event()
-        for _ in range(2):
+        self.workers: dict[int, Worker] = {}
+        self.endpoints = Endpoints(lambda: self.workers)
+        for index in range(2):
             ours, theirs = socket.socketpair()
-            here = Channel(ours, lambda message, _: self.endpoints.answer("owner", message), lambda: None)
+            self.workers[index] = Worker(index, self.endpoints, ours)
             there = Side(theirs)
-            self.channels += [here, there.channel]
+            self.channels += [self.workers[index].channel, there.channel]
             self.fronts.append(there.front)
         http._openers.clear()   # which is for the workers; here they share a loop with the supervisor
-
-    async def _ask_all(self, message: Message) -> list[Message]:
-        return await asyncio.gather(*(channel.ask(message) for channel in self.channels[::2]))
 
     def close(self) -> None:
         self.endpoints.close()
@@ -127,9 +137,42 @@ def test_an_endpoint_lives_as_long_as_somebody_has_a_share(monkeypatch: pytest.M
         one.close()
         one.close()
         assert (await get(two.port, "/it"))[0] == 404   # one worker has nothing to say any more
-        stage.endpoints.forget("owner")
+        stage.endpoints.forget(stage.workers[0])
+        stage.endpoints.forget(stage.workers[1])
         with pytest.raises(ConnectionRefusedError):
             await get(two.port, "/it")
+
+    play(dialogue)
+
+
+def test_one_answers_where_one_is_asked() -> None:
+    async def dialogue(stage: Stage) -> None:
+        for worker, handler in zip(stage.fronts, saying(OK, http.Response(b"other")), strict=True):
+            lease = await worker.listen("127.0.0.1", 0, {"/it": handler}, one=True)
+        assert await get(lease.port, "/it") == (200, b"OK")
+        assert await get(lease.port, "/it?seconds=1&worker=1") == (200, b"other")
+        assert [len(worker.asked) for worker in stage.workers.values()] == [1, 1]
+        for bad in ("7", "0.5"):
+            said = f"there is no worker {bad}, there are 0, 1\n".encode()
+            assert await get(lease.port, f"/it?worker={bad}") == (404, said)
+        assert await get(lease.port, "/it?worker=x") == (200, b"OK")
+        stage.workers.clear()
+        assert (await get(lease.port, "/it"))[0] == 404
+
+    play(dialogue)
+
+
+def test_a_worker_that_reaches_for_its_endpoint_is_asked_alone() -> None:
+    async def dialogue(stage: Stage) -> None:
+        [good, bad] = saying(OK, http.Response(b"no", 503))
+        leases = [
+            await worker.listen("127.0.0.1", 0, {"/it": handler})
+            for worker, handler in zip(stage.fronts, (good, bad), strict=True)
+        ]
+        await leases[0].reach("/it")
+        with pytest.raises(ConnectionError, match="answered 503"):
+            await leases[1].reach("/it")
+        assert [len(worker.asked) for worker in stage.workers.values()] == [1, 1]
 
     play(dialogue)
 

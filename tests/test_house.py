@@ -31,10 +31,12 @@ KNOW_DNSLIB = {"dnsrecords"}
 KNOW_LARK = {"corefile"}
 KNOW_SOCKETS = {
     "control", "datagram", "http", "ports", "server", "sockets", "stream", "systemd", "testing", "upstream", "watched",
-    "worker", "workers",
+    "webguard", "worker", "workers",
 }  # fmt: skip
 """Modules and packages that talk to the network or watch something outside."""
-KNOW_THE_LOOP = KNOW_SOCKETS | {"clock", "commands", "deferred", "front", "process", "profiles", "__main__"}
+KNOW_THE_LOOP = KNOW_SOCKETS | {
+    "clock", "commands", "deferred", "front", "httpclient", "process", "profiles", "__main__",
+}  # fmt: skip
 SERVER = {
     "chain", "control", "datagram", "flags", "front", "listener", "ports", "process", "registry", "router", "server",
     "site", "sockets", "source", "stream", "succession", "worker", "workers",

@@ -344,18 +344,26 @@ def test_an_address_that_cannot_be_had() -> None:
 # --- the other side ---
 
 
-def test_checks() -> None:
+def test_an_owner_reaches_its_own_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(clock: FakeClock) -> None:
-        lease = await http.listen(HOST, 0, {"/ok": say("OK"), "/bad": lambda _: http.error(503)}, clock)
+        async def never(_request: Request) -> Response:
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError
 
-        async def outcome(path: str) -> OSError | None:
-            future: asyncio.Future[OSError | None] = asyncio.get_running_loop().create_future()
-            http.check(HOST, lease.port, path, future.set_result)
-            return await future
-
-        assert await outcome("/ok") is None
-        assert "503" in str(await outcome("/bad"))
+        routes = {"/ok": say("OK"), "/bad": lambda _: http.error(503), "/never": never}
+        lease = await http.listen(HOST, 0, routes, clock)
+        await lease.reach("/ok")
+        with pytest.raises(ConnectionError, match="503"):
+            await lease.reach("/bad")
+        monkeypatch.setattr(http, "_CHECK", 0)
+        with pytest.raises(TimeoutError, match="no answer within 0s"):
+            await lease.reach("/never")
+        monkeypatch.undo()
         lease.close()
-        assert isinstance(await outcome("/ok"), ConnectionRefusedError)
+        with pytest.raises(ConnectionRefusedError):
+            await lease.reach("/ok")
+        everywhere = await http.listen("", 0, {"/ok": say("OK")}, clock)
+        await everywhere.reach("/ok")
+        everywhere.close()
 
     run(scenario)

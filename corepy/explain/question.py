@@ -123,9 +123,14 @@ class _Closed:
 
     port = 0
 
-    async def listen(self, _host: str, _port: int, routes: Mapping[str, http.Handler]) -> http.Lease:
+    async def listen(
+        self, _host: str, _port: int, routes: Mapping[str, http.Handler], _guard: object, *, one: bool  # noqa: ARG002
+    ) -> http.Lease:
         """A lease of nothing."""
         return http.Lease(self, routes)
+
+    async def reach(self, _path: str) -> None:
+        """Nothing is there."""
 
     def give_back(self, lease: http.Lease) -> None:
         """There was nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from corepy import http
-from corepy.clock import Timer, pause
+from corepy.clock import Timer, begin, pause
 from corepy.duration import format_duration
 from corepy.metrics import SLIM_TIME_BUCKETS, Counter, Histogram
 from corepy.plugin import Directive, Plugin
@@ -78,16 +78,19 @@ class Health(Plugin):
         """Be our own client: what it takes to get through our event loop is what a busy server lacks."""
         if not self._asking:
             self._asking = True
-            started = self.clock.now()
-            http.check(self.host, self._lease.port, _PATH, lambda error: self._asked(started, error))
+            begin(self._reach(self.clock.now()))
 
-    def _asked(self, started: float, error: OSError | None) -> None:
+    async def _reach(self, started: float) -> None:
+        failure = ""
+        try:
+            await self._lease.reach(_PATH)
+        except OSError as error:
+            FAILURES.add()
+            failure = f"failed: {error}"
         self._asking = False
         took = self.clock.now() - started
         DURATION.add(took)
-        what = f"failed: {error}" if error else f"took {took:.1f}s" if took > _INTERVAL else ""
-        if error is not None:
-            FAILURES.add()
+        what = failure or (f"took {took:.1f}s" if took > _INTERVAL else "")
         if what:
             line = f"our own health check {what}"
             self.log.warning(line)

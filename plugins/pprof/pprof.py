@@ -58,7 +58,7 @@ class Pprof(Plugin):
         """Open the endpoint. Raises OSError where the address cannot be had."""
         routes: dict[str, http.Handler] = {f"{_ROOT}/{name}": getattr(self, f"_{name}") for name in _PAGES}
         routes |= {_ROOT: self._redirect, f"{_ROOT}/": self._index}
-        self._lease = await http.listen(self.host, self.port, routes, self.clock)
+        self._lease = await http.listen(self.host, self.port, routes, self.clock, one=True)
         if self.block > 0:
             self._stalls = profiles.Stalls(self.clock, self.block * _NANOSECOND)
             self._stalls.start()

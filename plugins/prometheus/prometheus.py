@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import http
 from corepy import wire as w
-from corepy.metrics import Family, Gauge
-from corepy.plugin import Directive, Failure, Outcome, Plugin, Query, Reply, after
+from corepy.errors import ConfigErrors
+from corepy.metrics import Across, Family, Gauge
+from corepy.plugin import ConfigError, Directive, Failure, Outcome, Plugin, Query, Reply, after
 from corepy.plugins.prometheus.traffic import Traffic, report, traffic
+from corepy.rules import Rule
+from corepy.words import Word
 
 if TYPE_CHECKING:
     from corepy.query import Endpoint
     from corepy.site import Site
+    from corepy.webguard import WebGuard
 
-_ENABLED: Final = Gauge("plugin_enabled", "Plugins in the chains that are watched.", ("server", "zone", "view", "name"))
+PLAIN: Final = Rule(
+    "CPY240",
+    "A web configuration without TLS",
+    why="The endpoint speaks plain HTTP, and passwords, if it asks for any, cross the network as they are.",
+    example=". {\n    prometheus localhost:9153 {\n        tls /dev/null\n    }\n    whoami\n}\n",
+)
+_ENABLED: Final = Gauge(
+    "plugin_enabled", "Plugins in the chains that are watched.", ("server", "zone", "view", "name"), across=Across.SAME
+)
 
 
 @dataclass
@@ -29,6 +42,8 @@ class Prometheus(Plugin):
     port: int = 9153
     runtime: bool = False
     """Whether there is more about Python's own life; one block that wants it is enough."""
+    tls: Word | None = None
+    """The web configuration file that secures the endpoint."""
     _traffic: dict[tuple[Endpoint, bytes], Traffic] = field(default_factory=dict, init=False, compare=False, repr=False)
     _zones: list[bytes] = field(default_factory=list, init=False, compare=False, repr=False)
     """Those of the server block, the longest first."""
@@ -37,28 +52,67 @@ class Prometheus(Plugin):
     @classmethod
     def parse(cls, directive: Directive) -> Self:
         """Read `prometheus [ADDRESS]` and its block."""
-        _need_library(directive)
+        _need(directive, "prometheus-client", "prometheus_client")
         plugin = cls()
         if (word := directive.optional()) is not None:
             plugin.host, plugin.port = directive.as_address(word)
         directive.no_more()
         for option in directive.options("runtime_metrics", "tls"):
             if option.name == "tls":
-                hint = "keep the endpoint on localhost, or put a proxy in front of it"
-                raise option.error("tls is not built yet", hint=hint)
-            plugin.runtime = True
+                plugin.tls = plugin._tls(option)
+            else:
+                plugin.runtime = True
         return plugin
+
+    def _tls(self, option: Directive) -> Word:
+        if self.tls is not None:
+            raise option.error(f"given twice, first at {self.tls.at}")
+        _need(option, "PyYAML", "yaml")
+        _need(option, "bcrypt", "bcrypt")
+        return option.word("the path of a web configuration")
 
     def configure(self, site: Site) -> None:
         """Hear which plugin answers, and of queries that get to none."""
         self._site = site
         self._zones = sorted((key.zone for key in site.keys), key=len, reverse=True)
         site.follow, site.report = self, report
+        if self.tls is not None:
+            self._alone(self.tls, [plugin for block in site.blocks for plugin in block.plugins])
+
+    def _alone(self, tls: Word, plugins: Iterable[Plugin]) -> None:
+        """See to it that no other block secures the address otherwise."""
+        for other in plugins:
+            if not isinstance(other, Prometheus) or (other.host, other.port) != (self.host, self.port):
+                continue
+            if other.tls is not None and other.tls != tls:
+                raise ConfigError(f"this address is secured by '{other.tls}' already, at {other.tls.at}", tls.at)
+
+    def check(self, _lines: Sequence[Directive], _site: Site) -> Iterator[ConfigError]:
+        """What the web configuration gets wrong, and whether it secures anything."""
+        if self.tls is None:
+            return
+        try:
+            guard = self._guard()
+        except ConfigErrors as found:
+            yield from found.errors
+            return
+        if guard is not None and guard.secure() is None:
+            hint = "tls_server_config with cert_file and key_file"
+            yield PLAIN.warn(f"'{self.tls}' has no tls_server_config", self.tls.at, hint=hint)
 
     async def start(self) -> None:
-        """Open the endpoint. Raises OSError where the address cannot be had."""
+        """Open the endpoint. Raises OSError where the address cannot be had, ConfigErrors for its web configuration."""
         Family.watched = True
-        self._lease = await http.listen(self.host, self.port, {"/metrics": self._show}, self.clock)
+        routes = {"/metrics": self._show}
+        self._lease = await http.listen(self.host, self.port, routes, self.clock, self._guard())
+
+    def _guard(self) -> WebGuard | None:
+        """What secures the endpoint."""
+        if self.tls is None:
+            return None
+        from corepy.webguard import WebGuard  # noqa: PLC0415 - with libraries that few Corefiles need
+
+        return WebGuard(str(self.tls), self.clock)
 
     def stop(self) -> None:
         """Close the endpoint, unless a new configuration has taken it over."""
@@ -135,10 +189,10 @@ class Prometheus(Plugin):
                     _ENABLED.set(1, server, w.decode_name(key.zone), site.view, name)
 
 
-def _need_library(directive: Directive) -> None:
-    """Look for the library before anything is opened."""
+def _need(directive: Directive, name: str, module: str) -> None:
+    """Look for a library before anything is opened."""
     try:
-        import prometheus_client  # noqa: F401, PLC0415 - a library that few Corefiles need
+        import_module(module)
     except ImportError as error:
         hint = "it comes with: pip install 'corepy[prometheus]'"
-        raise directive.error(f"needs the library prometheus-client: {error}", hint=hint) from None
+        raise directive.error(f"needs the library {name}: {error}", hint=hint) from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from corepy import http
+from corepy.clock import _Begun
 from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.plugins.health import Health
@@ -95,7 +96,7 @@ def checked(server: Running, clock: FakeClock, *steps: float) -> None:
     async def pass_time() -> None:
         for seconds in steps:
             clock.advance(seconds)
-        await asyncio.gather(*http._checks)
+        await asyncio.gather(*_Begun.running)
 
     server.wait(pass_time())
 
@@ -124,10 +125,10 @@ def test_a_check_that_fails(serve: Serve, capsys: pytest.CaptureFixture[str], mo
     clock = FakeClock()
     server = serve(". {\nhealth 127.0.0.1:0\n}", clock=clock)
 
-    def refuse(_host: str, _port: int, _path: str, done: Callable[[OSError | None], Any]) -> None:
-        done(ConnectionRefusedError("refused"))
+    async def refuse(_lease: http.Lease, _path: str) -> None:
+        raise ConnectionRefusedError("refused")
 
-    monkeypatch.setattr(http, "check", refuse)
+    monkeypatch.setattr(http.Lease, "reach", refuse)
     before, failed = counted()
     checked(server, clock, 1.0)
     before[0] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from corepy import codes, upstream
+from corepy import codes, corefile, site, upstream
 from corepy import wire as w
 from corepy.corefile import directives
 from corepy.errors import ConfigError
@@ -21,11 +22,18 @@ from corepy.listener import PANICS
 from corepy.plugin import Deferred, Failure, Outcome, Plugin, Query, Reply
 from corepy.plugins.prometheus import Prometheus, exposition
 from corepy.plugins.prometheus.traffic import _size, traffic
+from corepy.source import Source
 from corepy.testing import FakeClock, FakeUpstream, Running, make_query
 from corepy.testing.web import fetch
+from corepy.validate import validate
+from corepy.words import NOWHERE, Word
 
 if TYPE_CHECKING:
     from tests.conftest import Serve
+
+
+def word(text: str) -> Word:
+    return Word(text, NOWHERE)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,10 @@ if TYPE_CHECKING:
         ("prometheus\nprometheus", "2:1: given twice in a server block, first at Corefile:1:1"),
         ("prometheus {\nruntime_metrics x\n}", "2:17: unexpected argument 'x', expected no arguments"),
         ("prometheus {\nother\n}", "2:1: unknown option 'other', expected one of runtime_metrics, tls"),
-        ("prometheus {\ntls web.yml\n}", "2:1: tls is not built yet"),
+        ("prometheus {\ntls web.yml\nruntime_metrics\n}", Prometheus(tls=word("web.yml"), runtime=True)),
+        ("prometheus {\ntls\n}", "2:1: 'tls' lacks an argument, expected the path of a web configuration"),
+        ("prometheus {\ntls a b\n}", "2:7: unexpected argument 'b', expected the end of the line"),
+        ("prometheus {\ntls a\ntls b\n}", "3:1: given twice, first at Corefile:2:5"),
     ],
 )
 def test_lines(text: str, expected: Prometheus | str) -> None:
@@ -54,12 +65,101 @@ def test_lines(text: str, expected: Prometheus | str) -> None:
     assert result == expected
 
 
-def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+@pytest.mark.parametrize(
+    ("module", "text", "expected"),
+    [
+        ("prometheus_client", "prometheus", "Corefile:1:1: needs the library prometheus-client"),
+        ("yaml", "prometheus {\ntls web.yml\n}", "Corefile:2:1: needs the library PyYAML"),
+        ("bcrypt", "prometheus {\ntls web.yml\n}", "Corefile:2:1: needs the library bcrypt"),
+    ],
+)
+def test_without_a_library_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, module: str, text: str, expected: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError) as caught:
-        Prometheus.parse_all(directives("prometheus"))
-    assert "Corefile:1:1: needs the library prometheus-client" in str(caught.value)
+        Prometheus.parse_all(directives(text))
+    assert expected in str(caught.value)
     assert "corepy[prometheus]" in caught.value.explain()
+
+
+def test_what_tls_needs_is_loaded_for_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.setitem(sys.modules, "bcrypt", None)
+    assert Prometheus.parse_all(directives("prometheus")) == [Prometheus()]
+
+
+# --- a web configuration ---
+
+
+USERS = "basic_auth_users:\n  alice: $2y$10$" + "a" * 53 + "\n"
+
+
+def test_a_web_configuration_stands_in_front_of_the_endpoint(serve: Serve, tmp_path: Path) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text(USERS)
+    block = f". {{\nprometheus localhost:0 {{\ntls {web}\n}}\nwhoami\n}}"
+    server = serve(block)
+    assert fetch(port_of(server), "/metrics")[0] == 401
+    web.write_text("")
+    assert fetch(port_of(server), "/metrics")[0] == 200
+
+
+def test_a_reload_with_a_bad_web_configuration_changes_nothing(
+    serve: Serve, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    good, bad, port = tmp_path / "good.yml", tmp_path / "bad.yml", free_port()
+    good.write_text(USERS)
+    bad.write_text("rate_limit:\n  interval: soon\n")
+
+    def block(name: Path) -> str:
+        return f". {{\nprometheus localhost:{port} {{\ntls {name}\n}}\nwhoami\n}}"
+
+    server = serve(block(good))
+    with pytest.raises(ConfigError, match=r"^plugin/prometheus: .*bad.yml:2:13: invalid value 'soon'"):
+        server.load(block(bad))
+    assert fetch(port, "/metrics")[0] == 401
+    server.load(f". {{\nprometheus localhost:{port}\nwhoami\n}}")
+    assert fetch(port, "/metrics")[0] == 200
+    server.load(block(good))
+    assert fetch(port, "/metrics")[0] == 401
+
+
+def test_who_shares_an_address_is_behind_its_guard(serve: Serve, tmp_path: Path, free_port: Callable[[], int]) -> None:
+    web, port = tmp_path / "web.yml", free_port()
+    web.write_text(USERS)
+    one = f"a.test {{\nprometheus localhost:{port} {{\ntls {web}\n}}\nhealth localhost:{port}\n}}\n"
+    serve(one + f"b.test {{\nprometheus localhost:{port}\n}}\n")
+    assert [fetch(port, path)[0] for path in ("/metrics", "/health")] == [401, 401]
+
+
+def test_two_files_for_one_address_are_one_too_many() -> None:
+    text = "a {\nprometheus :9 {\ntls a.yml\n}\n}\nb {\nprometheus :9 {\ntls b.yml\n}\n}\n"
+    with pytest.raises(ConfigError) as caught:
+        site.build(corefile.load(text, "Corefile", {}))
+    where = "plugin/prometheus: Corefile:8:5: this address is secured by 'a.yml' already, at Corefile:3:5"
+    assert str(caught.value) == where
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        (None, ":1:1: cannot read "),
+        ("tls_server_config:\n  cert_file: x\n  key_file: y\n", ":2:3: cannot read "),
+        ("other: 1\nmore: 2\n", ":1:1: unknown key 'other'"),
+        (USERS, "Corefile:3:5: 'web.yml' has no tls_server_config"),
+    ],
+)
+def test_validate_looks_into_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, contents: str | None, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if contents is not None:
+        Path("web.yml").write_text(contents)
+    Path("Corefile").write_text(". {\nprometheus :9 {\ntls web.yml\n}\nwhoami\n}\n")
+    found = [str(error) for error in validate(Source("Corefile", "Corefile")) if "web.yml" in str(error)]
+    assert expected in found[0]
+    assert len(found) == 1 + bool(contents and "more" in contents)
 
 
 # --- the page ---
