@@ -12,8 +12,8 @@ from corepy import wire as w
 from corepy.errors import ConfigErrors
 from corepy.metrics import Across, Family, Gauge
 from corepy.plugin import ConfigError, Directive, Failure, Outcome, Plugin, Query, Reply, after
+from corepy.plugins.prometheus.lint import PLAIN
 from corepy.plugins.prometheus.traffic import Traffic, report, traffic
-from corepy.rules import Rule
 from corepy.words import Word
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from corepy.site import Site
     from corepy.webguard import WebGuard
 
-PLAIN: Final = Rule(
-    "CPY240",
-    "A web configuration without TLS",
-    why="The endpoint speaks plain HTTP, and passwords, if it asks for any, cross the network as they are.",
-    example=". {\n    prometheus localhost:9153 {\n        tls /dev/null\n    }\n    whoami\n}\n",
-)
 _ENABLED: Final = Gauge(
     "plugin_enabled", "Plugins in the chains that are watched.", ("server", "zone", "view", "name"), across=Across.SAME
 )
