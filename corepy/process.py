@@ -73,6 +73,7 @@ class Process:
         self._quiet = quiet
         self._pidfile = pidfile
         self._stopping = False
+        self._serving = asyncio.Event()
         self._reload = asyncio.Lock()
         self._watching: Timer | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -81,8 +82,9 @@ class Process:
     async def run(self, configuration: Configuration) -> int:
         """Serve until a signal ends it; the exit status. Raises ConfigError where it cannot even begin."""
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._handle_signals()   # before a socket is open, for whoever takes that for the sign that we are there
         await self._server.start(configuration)
-        self._handle_signals()
+        self._serving.set()
         self._announce(configuration.describe())
         self._watch(configuration)
         self._write_pidfile()
@@ -166,6 +168,7 @@ class Process:
             self._spawn(self._shut_down())
 
     async def _shut_down(self) -> None:
+        await self._serving.wait()
         await self._server.stop()
         self._exit(0)
 
@@ -189,6 +192,7 @@ class Process:
 
     async def reload(self) -> None:
         """Read the Corefile again and serve what it says. Raises what is wrong; then the old one goes on."""
+        await self._serving.wait()
         async with self._reload:
             notify(reloading())
             try:

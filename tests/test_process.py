@@ -123,6 +123,35 @@ def test_extra_arguments(corepy_command: Start, arguments: list[str], words: str
     assert line.endswith(words)
 
 
+SIGNALLED = """\
+import asyncio, os, sys
+from corepy.__main__ import main
+from corepy.server import Server
+start = Server.start
+async def slow(self, configuration):
+    Server.start = start
+    await start(self, configuration)
+    os.kill(os.getpid(), int(sys.argv[1]))
+    await asyncio.sleep(0.01)
+Server.start = slow
+sys.exit(main([]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(TERM, "SIGTERM: Shutting down servers then terminating"), (USR1, "Reloading complete")]
+)
+def test_a_signal_comes_before_the_start_is_over(
+    command: Start, write: Write, free_port: FreePort, number: signal.Signals, said: str
+) -> None:
+    write("Corefile", WHOAMI.format(port=free_port()))
+    running = command(sys.executable, "-c", SIGNALLED, str(int(number)))
+    running.until(said)
+    if number == USR1:
+        running.signal(TERM)
+    assert running.end()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
