@@ -62,7 +62,7 @@ class Accounts:
     def _make_room(self, now: int) -> bool:
         """Forget accounts that have all the credit there is, as new ones would; whether there is room then.
 
-        Once a second at the most: a look at 100,000 accounts takes ten milliseconds.
+        Once a second at the most: a look at 100,000 accounts takes tens of milliseconds.
         """
         if now < self._sweep_due:
             return False
