@@ -8,9 +8,9 @@ plugins' own code. What is not there is the network: endpoints are not opened, a
 that say what they would have been asked, unless it is to be asked in truth.
 """
 
-from corepy.explain.question import Asked, Explanation, explain
-from corepy.explain.report import as_json, as_text
+from corepy.explain.question import Asked, Explanation, explain, places
+from corepy.explain.report import as_json, as_text, table
 from corepy.explain.stubs import Stubs
 from corepy.explain.trace import Step, Trace
 
-__all__ = ["Asked", "Explanation", "Step", "Stubs", "Trace", "as_json", "as_text", "explain"]
+__all__ = ["Asked", "Explanation", "Step", "Stubs", "Trace", "as_json", "as_text", "explain", "places", "table"]

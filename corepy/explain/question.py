@@ -90,7 +90,7 @@ async def explain(corefile: Corefile, asked: Asked, stubs: Stubs | None = None, 
         configuration = site.build(corefile, default_port=port, wrap=trace.wrap)
         async with _started(configuration):
             stubs.watch(trace)
-            found = Explanation(asked, "", stubs.live, asked.peer, trace, _places(configuration, corefile))
+            found = Explanation(asked, "", stubs.live, asked.peer, trace, places(configuration, corefile))
             await _ask(_Server(configuration, corefile), asked, found)
             return found
 
@@ -136,15 +136,15 @@ class _Closed:
         """There was nothing."""
 
 
-def _places(configuration: Configuration, corefile: Corefile) -> dict[int, Position]:
-    """Where each plugin stands: its own line where every line is one plugin, else the first of its name."""
-    places: dict[int, Position] = {}
+def places(configuration: Configuration, corefile: Corefile) -> dict[int, Position]:
+    """Where each plugin stands, by its id: its own line where every line is one plugin, else the first of its name."""
+    found: dict[int, Position] = {}
     for made, block in zip(configuration.sites, corefile.blocks, strict=True):
         for plugin in made.plugins:
             alike = [id(each) for each in made.plugins if each.name == plugin.name]
             lines = [each.at for each in block.directives if each.name == plugin.name]
-            places[id(plugin)] = lines[alike.index(id(plugin)) if len(lines) == len(alike) else 0]
-    return places
+            found[id(plugin)] = lines[alike.index(id(plugin)) if len(lines) == len(alike) else 0]
+    return found
 
 
 # --- where it goes ---

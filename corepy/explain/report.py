@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from corepy import codes, display
 from corepy.records import decode
 
 if TYPE_CHECKING:
+    from corepy.errors import Position
     from corepy.explain.question import Explanation
     from corepy.explain.trace import Step
 
@@ -28,7 +29,7 @@ def as_text(found: Explanation) -> str:
     elif not found.trace.steps and found.reply and not found.door:
         lines += ["", f";; SERVER BLOCKS on {found.listener}:", "none for this name"]
     if found.trace.steps:
-        lines += ["", ";; PLUGINS:", *_table(_rows(found))]
+        lines += ["", ";; PLUGINS:", *table(found.trace.moments(), found.places)]
     lines += ["", ";; REPLY:", display.show(found.reply) if found.reply else ";; none: the client hears nothing"]
     return "\n".join(lines)
 
@@ -39,11 +40,16 @@ def _headline(found: Explanation) -> str:
     return text if found.live else f"{text}; offline: no upstream is asked"
 
 
-def _rows(found: Explanation) -> Iterable[tuple[str, str, str]]:
-    """A line for each thing that a plugin did, on the way there and on the way back, in the order of doing."""
-    for step, back in found.trace.moments():
+def table(moments: Sequence[tuple[Step, bool]], places: Mapping[int, Position]) -> list[str]:
+    """A line for each thing that a plugin did: its name, its place (by the plugin's id), and what it was."""
+    return _table(_rows(moments, places))
+
+
+def _rows(moments: Sequence[tuple[Step, bool]], places: Mapping[int, Position]) -> Iterable[tuple[str, str, str]]:
+    """What plugins did, on the way there and on the way back, in the order of doing."""
+    for step, back in moments:
         words = step.on_the_way_back() if back else step.on_the_way()
-        at = found.places.get(id(step.plugin))
+        at = places.get(id(step.plugin))
         place = f"{at.file}:{at.line}" if at else ""
         name = "  " * step.depth + step.plugin.name
         joined = "; ".join(words)
@@ -54,6 +60,8 @@ def _rows(found: Explanation) -> Iterable[tuple[str, str, str]]:
 def _table(rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows in columns; the last one is as long as it is."""
     rows = list(rows)
+    if not rows:
+        return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]
 

@@ -97,7 +97,9 @@ class Step:
 class Trace:
     """The steps of what is asked, in the order in which queries came to plugins."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 0) -> None:
+        """Forget the first half of the steps where there are more than `most`; 0 for who asks but one question."""
+        self._most = most
         self.steps: list[Step] = []
         self._moments: list[tuple[Step, bool]] = []
 
@@ -149,6 +151,8 @@ class Trace:
             under_way[0].asked.append(step)
         self.steps.append(step)
         self._moments.append((step, False))
+        if self._most and len(self.steps) > self._most:
+            del self.steps[: self._most // 2], self._moments[: self._most]
         return step
 
     def _replied(self, step: Step, reply: Reply) -> Reply:

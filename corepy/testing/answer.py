@@ -25,11 +25,19 @@ class Answer:
     `str()` is the whole reply as dig shows it; `reply` has the octets.
     """
 
-    def __init__(self, reply: Reply, *, asked: Sequence[Question] = (), transport: str = "udp") -> None:
+    def __init__(
+        self, reply: Reply, *, asked: Sequence[Question] = (), transport: str = "udp", statement: object = ""
+    ) -> None:
         self.reply = reply
         self.asked = list(asked)
         """What fake upstreams heard between question and reply."""
         self.transport = transport
+        self._statement = statement or ""
+
+    @property
+    def explanation(self) -> str:
+        """What each plugin did with the question, as `corepy explain` shows it; empty for another process's server."""
+        return str(self._statement)
 
     @property
     def rcode(self) -> str:

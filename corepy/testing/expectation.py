@@ -44,13 +44,13 @@ class Expectation:
         found = self._section(section)
         missing = [text for text in records if not any(matches(record, text) for record in found)]
         if missing:
-            self._fail(f"the {section} section lacks records", missing=missing)
+            self._fail(f"the {section} section lacks records", section, missing)
         return self
 
     def only(self, *records: str, section: str = "answer") -> Self:
         """These records are all that is in the section, in any order."""
         __tracebackhide__ = True
-        left, missing = list(enumerate(self._section(section))), []
+        left, missing = list(enumerate(self._section(section))), list[str]()
         for text in records:
             fits = next((each for each in left if matches(each[1], text)), None)
             if fits is None:
@@ -58,18 +58,17 @@ class Expectation:
             else:
                 left.remove(fits)
         if missing or left:
-            lines = (self._answer.records, self._answer.authority, self._answer.additional)[_SECTIONS.index(section)]
-            surplus = [lines[number] for number, _ in left]
-            self._fail(f"the {section} section has other records", missing=missing, surplus=surplus)
+            surplus = [number for number, _ in left]
+            self._fail(f"the {section} section has other records", section, missing, surplus)
         return self
 
     def lacks(self, *records: str, section: str = "answer") -> Self:
         """None of these records is in the section."""
         __tracebackhide__ = True
         found = self._section(section)
-        there = [text for text in records if any(matches(record, text) for record in found)]
+        there = [number for number, record in enumerate(found) if any(matches(record, text) for text in records)]
         if there:
-            self._fail(f"the {section} section has records that it must not have", surplus=there)
+            self._fail(f"the {section} section has records that it must not have", section, surplus=there)
         return self
 
     def empty(self, section: str = "answer") -> Self:
@@ -113,11 +112,24 @@ class Expectation:
             raise ValueError(f"{name!r} is no section: {', '.join(_SECTIONS)}")
         return self._answer.encoded[_SECTIONS.index(name)]
 
-    def _fail(self, what: str, *, missing: Sequence[str] = (), surplus: Sequence[str] = ()) -> NoReturn:
+    def _fail(
+        self, what: str, section: str = "", missing: Sequence[str] = (), surplus: Sequence[int] = ()
+    ) -> NoReturn:
+        """Show the reply as a diff: in front of records that are missing a minus, of those too many a plus."""
         __tracebackhide__ = True
-        rows = [what, *(f"- {text}" for text in missing), *(f"+ {text}" for text in surplus)]
-        reply = indent(str(self._answer), "  ")
-        raise AssertionError("\n".join([*rows, "the reply:", reply]))
+        lines = [f"  {line}".rstrip() for line in str(self._answer).split("\n")]
+        if missing or surplus:
+            title = f"  ;; {section.upper()} SECTION:"
+            if title not in lines:
+                lines += ["", title]
+            first = lines.index(title) + 1
+            for number in surplus:
+                lines[first + number] = f"+ {lines[first + number][2:]}"
+            after = first + len(self._section(section))
+            lines[after:after] = [f"- {text}" for text in missing]
+        done = self._answer.explanation
+        plugins = ["what plugins did:", indent(done, "  ")] if done else []
+        raise AssertionError("\n".join([what, "the reply:", *lines, *plugins]))
 
 
 __all__ = ["Expectation", "expect"]

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from corepy import registry, site
 from corepy.address import Address
+from corepy.chain import around
 from corepy.clock import SYSTEM, Clock
 from corepy.door import Action, Door
 from corepy.listener import Admitted
@@ -22,6 +23,7 @@ from corepy.testing.loopback import Upstreams
 from corepy.testing.running import Running
 from corepy.testing.served import Served, Unsupported
 from corepy.testing.session import Session
+from corepy.testing.witness import Witness
 from corepy.upstream import replaced
 
 _STEP: Final = 0.005
@@ -32,6 +34,8 @@ _LOCALHOST: Final = bytes((127, 0, 0, 1))
 class InProcess(Served):
     """A server in this process. Raises ConfigError where the Corefile cannot be served."""
 
+    witness: Witness
+
     def __init__(
         self, given: Given, upstreams: Upstreams, *, clock: Clock = SYSTEM, live: bool = False,
         watch: Coverage | None = None,
@@ -39,6 +43,7 @@ class InProcess(Served):
         self.upstreams, self.answers = upstreams, []
         self.stands_still = clock is not SYSTEM
         self._given = given
+        self.witness = Witness()
         self._impostors = _Impostors()
         self._ports: dict[int, int] = {}
         self._coverage = watch if given.folder is not None else None
@@ -55,7 +60,9 @@ class InProcess(Served):
         parsed = self._given.read(text, registry.known())
         self._ports = move_ports(parsed, self._choose)
         coverage = self._coverage
-        configuration = site.build(parsed, default_port=0, clock=clock, wrap=coverage.wrap if coverage else None)
+        wrap = around(coverage.wrap, self.witness.wrap) if coverage else self.witness.wrap
+        configuration = site.build(parsed, default_port=0, clock=clock, wrap=wrap)
+        self.witness.learn(parsed, configuration)
         if coverage is not None:
             coverage.watch(parsed, configuration)
         for listener in configuration.listeners.values():

@@ -165,7 +165,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "call" and report.failed:
         for served in item.stash.get(_SERVED, []):
             if served.answers:
-                report.sections.append(("last reply", str(served.answers[-1])))
+                last = served.answers[-1]
+                report.sections.append(("last reply", str(last)))
+                if last.explanation and last.explanation not in str(report.longrepr):   # `expect` has shown it
+                    report.sections.append(("what plugins did for it", last.explanation))
             if served.output:
                 report.sections.append(("output of the server", "\n".join(served.output)))
     return report

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from corepy.testing.answer import Answer
 from corepy.testing.client import PATIENCE
 from corepy.testing.loopback import Upstreams
 from corepy.testing.session import Session, Source, is_own
+
+if TYPE_CHECKING:
+    from corepy.testing.witness import Witness
 
 
 class Unsupported(Exception):  # noqa: N818 - it says what is, nobody has made a mistake
@@ -22,6 +25,8 @@ class Served(ABC):
     upstreams: Upstreams
     answers: list[Answer]
     """What it answered to `ask`, in order."""
+    witness: Witness | None = None
+    """Sees what plugins do, where they do it in this process."""
     stands_still: bool = False
     """Whether its time only passes when the test says so."""
 
@@ -45,7 +50,10 @@ class Served(ABC):
                 answer = session.ask(name, qtype, proxy=proxy, **more)
             except TimeoutError:
                 why = "; its time stands still, and so it waits for upstreams" * self.stands_still
-                raise TimeoutError(f"no reply to {name} {qtype} over {transport} in {timeout:g} seconds{why}") from None
+                done = str(session.statement() or "")
+                plugins = f"\nwhat plugins did:\n{done}" if done else ""
+                what = f"no reply to {name} {qtype} over {transport} in {timeout:g} seconds{why}{plugins}"
+                raise TimeoutError(what) from None
         self.answers.append(answer)
         return answer
 
@@ -54,7 +62,9 @@ class Served(ABC):
     ) -> Session:
         """A socket for several questions, with PROXY headers before, between and without them."""
         real = self.port(port)
-        return Session(host, real, transport, self.upstreams, source=source, timeout=timeout)
+        return Session(
+            host, real, transport, self.upstreams, source=source, timeout=timeout, witness=self.witness
+        )  # fmt: skip
 
     def udp(self, **where: Any) -> Session:
         """A UDP socket; `where` is for `session`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from corepy.address import Address
 from corepy.proxyproto import encode_v2
@@ -13,6 +13,9 @@ from corepy.testing.answer import Answer
 from corepy.testing.client import PATIENCE, Client
 from corepy.testing.loopback import Upstreams
 from corepy.testing.messages import message
+
+if TYPE_CHECKING:
+    from corepy.testing.witness import Statement, Witness
 
 Source: TypeAlias = "str | tuple[str, int] | bytes"
 """For whom a proxy speaks: an address, with a port or without, or the octets of a whole header."""
@@ -27,12 +30,15 @@ class Session:
     """
 
     def __init__(
-        self, host: str, port: int, transport: str, upstreams: Upstreams, *, source: str = "", timeout: float = PATIENCE
-    ) -> None:
+        self, host: str, port: int, transport: str, upstreams: Upstreams, *, source: str = "",
+        timeout: float = PATIENCE, witness: Witness | None = None,
+    ) -> None:  # fmt: skip
         self.client = Client(host, port, transport, timeout=timeout, source=source)
         self.transport = transport
         self._upstreams = upstreams
         self._heard = 0
+        self._witness = witness
+        self._mark: object = None
 
     def ask(self, name: str, qtype: str = "A", *, proxy: Source = b"", **more: Any) -> Answer:
         """Ask one question, behind a PROXY header if one is given, and wait; `more` is for `testing.message`."""
@@ -42,13 +48,19 @@ class Session:
     def send(self, name: str, qtype: str = "A", *, proxy: Source = b"", **more: Any) -> None:
         """Ask one question and do not wait; `more` is for `testing.message`."""
         self._heard = len(self._upstreams.heard)
+        self._mark = self._witness.mark() if self._witness else None
         wire = message(name, qtype, **more)
         self.client.send(self.header_for(proxy) + (frame(wire) if self.transport == "tcp" else wire))
 
     def receive(self) -> Answer:
         """The next reply."""
         reply = self.client.receive()
-        return Answer(reply, asked=self._upstreams.heard[self._heard :], transport=self.transport)
+        asked = self._upstreams.heard[self._heard :]
+        return Answer(reply, asked=asked, transport=self.transport, statement=self.statement())
+
+    def statement(self) -> Statement | None:
+        """What plugins have done since the last question; None where the server is in another process."""
+        return self._witness.since(self._mark) if self._witness else None
 
     def header(self, source: Source = b"") -> None:
         """Send a PROXY header alone: over UDP it opens a session. Without a source it speaks for the proxy itself."""

@@ -51,7 +51,7 @@ def demands(wanted: Expectation) -> list[tuple[object, str]]:
         (lambda: wanted.rcode("NXDOMAIN"), "wanted rcode NXDOMAIN, got NOERROR"),
         (lambda: wanted.has("www.example.org. 299 IN A 192.0.2.1"), "- www.example.org. 299 IN A 192.0.2.1"),
         (lambda: wanted.has(A, section="additional"), "the additional section lacks records"),
-        (lambda: wanted.only("www.example.org. A 192.0.2.2"), "- www.example.org. A 192.0.2.2\n+ www.example.org. 300"),
+        (lambda: wanted.only("www.example.org. A 192.0.2.2"), f"+ {A}\n- www.example.org. A"),
         (lambda: wanted.only(A, A), "- www.example.org. 300 IN A 192.0.2.1"),
         (wanted.empty, "+ www.example.org. 300 IN A 192.0.2.1"),
         (lambda: wanted.lacks("www.example.org. A 192.0.2.1"), "records that it must not have"),
@@ -71,6 +71,23 @@ def test_what_is_not_met_shows_the_whole_reply(number: int) -> None:
         demand()
     assert message in str(caught.value)
     assert ";; ->>HEADER<<- opcode: QUERY, status: NOERROR" in str(caught.value)
+
+
+def test_what_differs_is_marked_in_its_section() -> None:
+    with pytest.raises(AssertionError) as caught:
+        expect(answer(A, "www.example.org. 300 IN A 192.0.2.2")).only(A, "www.example.org. 60 IN A 192.0.2.3")
+    assert str(caught.value).split("\n")[8:] == [
+        "  ;; ANSWER SECTION:",
+        "  www.example.org. 300 IN A 192.0.2.1",
+        "+ www.example.org. 300 IN A 192.0.2.2",
+        "- www.example.org. 60 IN A 192.0.2.3",
+        "",
+        "  ;; AUTHORITY SECTION:",
+        "  example.org. 900 IN NS ns.example.org.",
+    ]
+    with pytest.raises(AssertionError) as caught:
+        expect(answer(A)).has(A, section="additional")
+    assert str(caught.value).endswith(f"\n\n  ;; ADDITIONAL SECTION:\n- {A}")
 
 
 def test_no_records_have_no_ttl() -> None:

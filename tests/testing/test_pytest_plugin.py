@@ -91,6 +91,7 @@ def test_a_failure_shows_the_reply_and_what_the_server_said(run: Run) -> None:
     result = run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*last reply*", "*status: NOERROR*", ";www.example.org. IN A"])
+    result.stdout.fnmatch_lines(["*what plugins did for it*", "whoami  Corefile:3  answered NOERROR without records"])
 
 
 def test_an_unexpected_question_fails_the_test_at_its_end(run: Run) -> None:

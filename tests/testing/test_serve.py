@@ -159,6 +159,46 @@ def test_time_is_the_tests(clock: TestClock) -> None:
         clock.advance(-1)
 
 
+ACL = ". {\n acl {\n  block type TXT\n  drop type MX\n }\n whoami\n}\n"
+
+
+def test_what_plugins_did_stands_below_an_answer() -> None:
+    with serve(ACL) as dns:
+        assert dns.ask("example.org.", "TXT").explanation == (
+            "acl  Corefile:2  blocked by rule 1 at Corefile:3:3; answered REFUSED"
+        )
+        answer = dns.ask("example.org.", transport="tcp")
+        assert answer.explanation.split("\n") == [
+            "acl     Corefile:2  allowed: no rule is for the query; passed on",
+            "whoami  Corefile:6  answered NOERROR without records",
+        ]
+        with pytest.raises(AssertionError, match=r"what plugins did:\n  acl     Corefile:2  allowed"):
+            expect(answer).rcode("REFUSED")
+        with pytest.raises(TimeoutError, match=r"what plugins did:\nacl  Corefile:2  dropped by rule 2"):
+            dns.ask("example.org.", "MX", timeout=0.1)
+        dns.reload(". {\n whoami\n}\n")
+        assert dns.ask("example.org.").explanation == "whoami  Corefile:2  answered NOERROR without records"
+
+
+def test_a_program_tells_nothing_of_its_plugins(program: str) -> None:
+    with serve(WHOAMI, command=[program]) as dns:
+        answer = dns.ask("example.org.")
+        assert answer.explanation == ""
+        with pytest.raises(AssertionError) as caught:
+            expect(answer).rcode("REFUSED")
+        assert "what plugins did" not in str(caught.value)
+
+
+def test_a_witness_forgets() -> None:
+    with serve(ACL) as dns, dns.udp() as client:
+        for _ in range(1200):
+            client.ask("example.org.")
+        answer = client.ask("example.org.")
+        assert len(answer.explanation.split("\n")) == 2
+        assert dns.witness is not None
+        assert len(str(dns.witness.since(None)).split("\n")) < 2100
+
+
 def test_no_reply_says_why(clock: TestClock) -> None:
     with serve(". {\n forward . 192.0.2.53\n}\n", clock=clock) as dns:
         dns.upstreams.drop()
