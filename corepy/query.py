@@ -26,6 +26,7 @@ Outcome = Awaitable["Reply"]
 _start = struct.Struct("!2xH8s").unpack_from
 _question = w.QUESTION.unpack_from
 _head = struct.Struct("!2s5H").pack
+_flags = struct.Struct("!H").pack
 _NOT_A_QUERY: Final = w.QR | w.OPCODE
 _COPIED: Final = w.RD | w.CD
 _QUESTION_ALONE: Final = b"\0\1\0\0\0\0\0\0"
@@ -254,6 +255,28 @@ class Query:
         kind = _Proven if proven or self.proven else Query
         other = kind(wire, self.endpoint, self._client, self._local)
         other.metadata, other.reached, other.signed = self.metadata, self.reached, self.signed
+        return other
+
+    def with_flags(self, flags: int, endpoint: Endpoint | None = None) -> Query:
+        """As `with_wire`, where only the header's flags are others, and perhaps the endpoint: nothing is read again.
+
+        QR and opcode have to stay as they are.
+        """
+        other = Query.__new__(Query)
+        wire = self.wire
+        other.wire = wire[:2] + _flags(flags) + wire[4:]
+        other.flags = flags
+        other.qtype = self.qtype
+        other.qclass = self.qclass
+        other.qend = self.qend
+        other.edns = self.edns
+        other.endpoint = endpoint or self.endpoint
+        other.metadata = self.metadata
+        other.reached = self.reached
+        other._client = self._client  # noqa: SLF001 - a copy of our own class, here and below
+        other._local = self._local  # noqa: SLF001
+        other._key = self._key  # noqa: SLF001
+        other._record = None  # noqa: SLF001
         return other
 
     def __repr__(self) -> str:

@@ -16,11 +16,11 @@ from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply,
 from corepy.plugins.cache import lint, setup
 from corepy.plugins.cache.counts import Counts
 from corepy.plugins.cache.counts import counts as counts_of
-from corepy.plugins.cache.entry import Entry
+from corepy.plugins.cache.entry import EXPIRES, FLAGS, MARK, TTL, Entry, State, is_answer, pack, reply_from
 from corepy.plugins.cache.message import DENIALS, NO_TTL, Message
 from corepy.plugins.cache.refresh import authenticated, refresh, verify
 from corepy.plugins.cache.setup import Settings
-from corepy.plugins.cache.store import Store
+from corepy.plugins.cache.store import Found, Store
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -33,6 +33,8 @@ _DO: Final = 1
 _CD: Final = 2
 """What tells the keys of such queries from others of the same name, type and class."""
 _UNUSUAL: Final = w.OPCODE | w.CD
+_WILDCARD: Final = "zone/wildcard"
+"""The label under which a zone says which wildcard an answer was made of; a hit says so, too (as in CoreDNS)."""
 _head = struct.Struct("!2sH8s").pack
 _ttl = struct.Struct("!I").pack
 
@@ -48,13 +50,16 @@ class Cache(Plugin):
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.successes: Store[Entry] = Store(settings.success.capacity)
-        self.denials: Store[Entry] = Store(settings.denial.capacity)
+        self.successes = Store(settings.success.capacity)
+        self.denials = Store(settings.denial.capacity)
+        self.outdone = Store(settings.success.capacity)
+        """Under `prefer_positive`, answers whose place in `successes` something has taken that is none."""
         self._counts: dict[str, Counts] = {}
         self._site: Site | None = None
         self._everything = _ROOT in self.zones
         self._grace = int(settings.stale.up_to) if settings.stale else 0
         """Seconds that an entry is served after its time."""
+        self._prefers_answers = settings.prefer_positive and self._grace > 0
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:
@@ -73,7 +78,7 @@ class Cache(Plugin):
     def adopt(self, old: Cache) -> None:
         """Take over what is kept, if the server block says what it said: else it might be answered otherwise now."""
         if self._site is not None and old._site is not None and self._site.said == old._site.said:
-            self.successes, self.denials = old.successes, old.denials
+            self.successes, self.denials, self.outdone = old.successes, old.denials, old.outdone
 
     def serve(self, query: Query) -> Outcome:
         """Answer from the cache, or ask the next plugin and keep what it says."""
@@ -91,41 +96,48 @@ class Cache(Plugin):
             key += bytes((_DO * query.do | _CD * bool(query.flags & w.CD),))
         counts = self._counts.get(query.endpoint.server) or self._new_counts(query)
         now = self.clock.now()
-        entry = self._find(key, now - self._grace, counts)
-        if entry is None:
+        found = self._find(key, now - self._grace, counts)
+        if found is None:
             return self._miss(query, key, counts)
-        entry.asked = True
-        left = ceil(entry.expires - now)
+        store, entry, head = found
+        store.asked[hash(key) & store.mask] = 1
+        left = ceil(head[EXPIRES] - now)
         settings = self.settings
+        if query.metadata is not None and (known := store.states.get(key)) is not None and known.wildcard:
+            query.metadata[_WILDCARD] = known.wildcard
         if left <= 0:
-            return self._serve_stale(query, key, entry, counts)
-        if settings.prefetch and self._is_popular(entry, now) and left <= ceil(settings.percent / 100 * entry.ttl):
-            refresh(self, query, key, entry, counts)
-        return entry.reply(query, entry.ttl if settings.keepttl else left)
+            return self._serve_stale(query, key, found, counts)
+        if settings.prefetch and self._is_wanted_fresh(store.state(key), now, left, head[TTL]):
+            refresh(self, query, key, found, counts)
+        return reply_from(query, entry, head, head[TTL] if settings.keepttl else left)
 
-    def _find(self, key: bytes, alive: float, counts: Counts) -> Entry | None:
+    def _find(self, key: bytes, alive: float, counts: Counts) -> Found | None:
         """The entry for a key that expires later than `alive`: a denial before an answer, but not a failure."""
-        entry = self.successes.entries.get(key)
-        if entry is not None and self.settings.prefer_positive and self._grace:
-            good = entry.answering if isinstance(entry.answering, Entry) else entry
-            if good.answering and good.expires > alive:
-                counts.successes.hits += 1
-                return good
-        denial = self.denials.entries.get(key)
-        if denial is not None and denial.expires > alive:
-            shadowed = denial.rcode == codes.SERVFAIL and entry is not None and entry.expires > alive
-            if not shadowed:
-                counts.denials.hits += 1
-                return denial
-        if entry is not None and entry.expires > alive:
+        answer = self.successes.find(key, alive)
+        if self._prefers_answers and (last := self._last_answer(key, alive)) is not None:
             counts.successes.hits += 1
-            return entry
-        counts.misses += 1
-        return None
+            return last
+        denial = self.denials.find(key, alive) if key in self.denials.entries else None
+        if denial is not None and (answer is None or denial[2][FLAGS] & w.RCODE != codes.SERVFAIL):
+            counts.denials.hits += 1
+            return denial
+        if answer is None:
+            counts.misses += 1
+        else:
+            counts.successes.hits += 1
+        return answer
 
-    def _is_popular(self, entry: Entry, now: float) -> bool:
-        """Count a query for an entry; whether there were enough, without a gap that is too long."""
-        return entry.known().count(now, self.settings.gap) >= self.settings.prefetch
+    def _last_answer(self, key: bytes, alive: float) -> Found | None:
+        """What has answered last, under `prefer_positive`, whatever has come since."""
+        newest = self.successes.entries.get(key)
+        if newest is None:
+            return None
+        return (self.successes if is_answer(newest) else self.outdone).find(key, alive)
+
+    def _is_wanted_fresh(self, state: State, now: float, left: int, ttl: int) -> bool:
+        """Count a query for an entry; whether there were enough, without a long gap, and its time is almost over."""
+        popular = state.count(now, self.settings.gap) >= self.settings.prefetch
+        return popular and left <= ceil(self.settings.percent / 100 * ttl)
 
     def _miss(self, query: Query, key: bytes, counts: Counts) -> Outcome:
         if self.note is not None:
@@ -134,21 +146,22 @@ class Cache(Plugin):
             return self.next(query)
         return after(self.next(authenticated(query)), lambda reply: self.keep(query, key, reply, counts)[0])
 
-    def _serve_stale(self, query: Query, key: bytes, entry: Entry, counts: Counts) -> Outcome:
+    def _serve_stale(self, query: Query, key: bytes, found: Found, counts: Counts) -> Outcome:
         """An entry whose time is over: served at once and refreshed behind, or the other way round."""
         stale = self.settings.stale
         assert stale is not None  # noqa: S101 - else nothing that has expired is found
         if stale.verify:
-            return verify(self, query, key, entry, counts)
-        refresh(self, query, key, entry, counts, stale=True)
-        return self.stale_reply(query, entry, counts)
+            return verify(self, query, key, found, counts)
+        refresh(self, query, key, found, counts, stale=True)
+        return self.stale_reply(query, found, counts)
 
-    def stale_reply(self, query: Query, entry: Entry, counts: Counts) -> Reply:
+    def stale_reply(self, query: Query, found: Found, counts: Counts) -> Reply:
         """The reply from an entry whose time is over (RFC 8767 4)."""
         counts.stale += 1
         settings = self.settings
         ttl = settings.stale.ttl if settings.stale else 0
-        return entry.reply(query, ttl or (entry.ttl if settings.keepttl else 0))
+        _, entry, head = found
+        return reply_from(query, entry, head, ttl or (head[TTL] if settings.keepttl else 0))
 
     def keep(self, query: Query, key: bytes, reply: Reply, counts: Counts) -> tuple[Reply, Entry | None]:
         """Keep a reply if it may be kept: what the client is sent, and the entry that was made.
@@ -157,16 +170,16 @@ class Cache(Plugin):
         cannot be read is handed on as it is.
         """
         try:
-            message = Message(reply.wire, query) if reply.wire else None
+            message = Message(reply.wire, query)
         except Malformed:
-            message = None
-        if message is None or message.kind is ReplyType.META:
+            return reply, None
+        kind, entry = message.kind, None
+        if kind is ReplyType.META:
             return reply, None
         ttl = self._lifetime(message)
-        entry = None
         if ttl > 0 and message.lasting:
             if message.fits:
-                entry = self._put(key, query.key, message, ttl, counts)
+                entry = self._put(query, key, message, ttl, counts)
             else:
                 counts.drops += 1
         return _with_ttl(query, reply, message, ttl), entry
@@ -182,27 +195,37 @@ class Cache(Plugin):
                 seconds, limits = min(seconds, message.soa), settings.denial
             else:
                 seconds = NO_TTL
-        return min(max(seconds if seconds != NO_TTL else _SHORT, limits.minimum), limits.ttl)
+        if seconds == NO_TTL:
+            seconds = _SHORT
+        if not limits.minimum <= seconds <= limits.ttl:
+            seconds = min(max(seconds, limits.minimum), limits.ttl)
+        return seconds
 
-    def _put(self, key: bytes, name: bytes, message: Message, ttl: int, counts: Counts) -> Entry | None:
+    def _put(self, query: Query, key: bytes, message: Message, ttl: int, counts: Counts) -> Entry | None:
         """Keep a message under its key, unless its kind is not kept for this name."""
         settings = self.settings
-        entry = Entry(message, ttl, self.clock.now() + ttl)
+        store, kind, unwanted = self.successes, counts.successes, settings.no_success
         if message.kind in DENIALS:
-            if settings.no_denial and _within(name, settings.no_denial):
-                return None
-            counts.denials.evictions += self.denials.put(key, entry)
-            counts.denials.entries = len(self.denials.entries)
-            return entry
-        if settings.no_success and _within(name, settings.no_success):
+            store, kind, unwanted = self.denials, counts.denials, settings.no_denial
+        if unwanted and _within(query.key, unwanted):
             return None
-        if settings.prefer_positive and not entry.answering and (last := self.successes.entries.get(key)):
-            entry.answering = last if last.answering is True else last.answering
-        counts.successes.evictions += self.successes.put(key, entry)
-        counts.successes.entries = len(self.successes.entries)
-        if entry.answering is True or not settings.prefer_positive:
-            self.denials.entries.pop(key, None)   # this is what is known now
+        entry = pack(message, ttl, self.clock.now() + ttl)
+        if store is self.successes and (self.denials.entries or settings.prefer_positive):
+            self._outdo(key, message)
+        kind.evictions += store.put(key, entry)
+        kind.entries = len(store.entries)
+        if query.metadata is not None and (wildcard := query.metadata.get(_WILDCARD)):
+            store.state(key).wildcard = wildcard
         return entry
+
+    def _outdo(self, key: bytes, message: Message) -> None:
+        """A success is what is known now, instead of a denial; under `prefer_positive`, only what answers is."""
+        outdone = self.outdone.entries
+        if message.answering or not self.settings.prefer_positive:
+            self.denials.entries.pop(key, None)
+            outdone.pop(key, None)
+        elif (last := self.successes.entries.get(key)) is not None and is_answer(last):
+            self.outdone.put(key, last)
 
     def _new_counts(self, query: Query) -> Counts:
         server = query.endpoint.server
@@ -223,7 +246,7 @@ def _with_ttl(query: Query, reply: Reply, message: Message, ttl: int) -> Reply:
     wire = reply.wire
     if message.least == ttl == message.most and flags == message.flags and wire.startswith(message.counts, 4):
         return reply if query.edns is None else Reply(wire, plain=True)
-    made = _head(wire[:2], flags, message.counts) + wire[12 : message.end] + _ttl(ttl).join(message.pieces)
+    made = _head(wire[:2], flags, message.counts) + wire[12 : message.end] + message.records.replace(MARK, _ttl(ttl))
     if message.rcode > w.RCODE:   # the upper bits need an OPT record
         return Reply(w.with_additional(made, w.opt_record(0, message.rcode >> 4)))
     return Reply(made, plain=True)

@@ -10,24 +10,19 @@ from corepy import codes
 from corepy import wire as w
 from corepy.classify import ReplyType, typify
 from corepy.errors import Malformed
-from corepy.plugins.cache.aliases import answers
+from corepy.plugins.cache.aliases import answers as is_answered
+from corepy.plugins.cache.entry import MARK
 from corepy.query import Query
 
 NO_TTL: Final = 1 << 32
 """More than any TTL."""
 DENIALS: Final = (ReplyType.NXDOMAIN, ReplyType.NODATA, ReplyType.SERVERERROR)
 """What goes into the cache of denials; SERVFAIL and NOTIMP do, too."""
-_OPT_TYPE: Final = codes.OPT.to_bytes(2, "big")
 _POINTER: Final = 0xC0
 _ASKED: Final = b"\xc0\x0c"
 """A pointer to the name in the question, which most records of an answer have for an owner."""
-_ONE_QUESTION: Final = b"\0\1"
 _NOTHING: Final = b"\0\0"
-_SHARED: Final[dict[bytes, bytes]] = {}
-"""Octets that most messages have, once for all: counts, and the part of the first record before its TTL."""
-_MAX_SHARED: Final = 256
-"""More than there are types that many names have."""
-_header = w.HEADER.unpack_from
+_header = struct.Struct("!2x5H").unpack_from
 _record = w.RECORD.unpack_from
 
 
@@ -38,62 +33,59 @@ class Message:
     record.
     """
 
-    __slots__ = ("answering", "counts", "end", "fits", "flags", "kind", "least", "most", "pieces", "rcode", "soa")
+    __slots__ = ("answering", "counts", "end", "fits", "flags", "kind", "least", "most", "rcode", "records", "soa")
 
     def __init__(self, wire: bytes, query: Query) -> None:
-        if len(wire) < 12:
-            raise Malformed("shorter than a header")
-        self.flags = flags = int.from_bytes(wire[2:4], "big")
-        self.rcode = flags & w.RCODE
+        try:
+            self.flags, questions, answers, authorities, additionals = _header(wire)
+        except struct.error:
+            raise Malformed("shorter than a header") from None
+        self.rcode = self.flags & w.RCODE
         """With the upper bits, which an OPT record has."""
         self.soa = NO_TTL
         """The minimum of the SOA record in the authority section, NO_TTL where there is none."""
-        whole = wire
-        if _OPT_TYPE in wire and (opt := w.find_opt(wire)) is not None:
-            self.rcode |= opt.ttl >> 24 << 4
-            wire = _without(wire, opt)
-        self.counts = _shared(wire[4:12])
-        """How many questions and records there are, as in a header."""
         self.end = query.qend
         """Where the question ends."""
-        self.fits = wire.startswith(query.question, 12) and wire.startswith(_ONE_QUESTION, 4) and flags & w.QR != 0
+        self.fits = questions == 1 and self.flags & w.QR != 0 and wire.startswith(query.wire[12 : self.end], 12)
         """Whether it is a reply to the query: it says so, and has its question, whatever the case."""
         if not self.fits:
             self.end = w.question_end(wire)
-            self.fits = self._fits_otherwise(wire, query)
-        plain = self._walk(wire, self.end)
-        denied = self.rcode or flags & w.OPCODE or self.counts.startswith(_NOTHING, 2)
-        self.answering = not denied and (plain or answers(wire, self.end))
-        """Whether there is what was asked for, where the aliases end."""
+            self.fits = questions == 1 and self._fits_otherwise(wire, query)
         self.kind = ReplyType.NOERROR
         """The type of reply that counts for the cache."""
-        if denied or wire is not whole:
-            self.kind = typify(whole)
-        if not denied and not self.answering and self.soa != NO_TTL and self.kind is ReplyType.NOERROR:
+        found = self._walk(wire, answers, authorities, additionals)
+        denied = self.rcode or self.flags & w.OPCODE or not answers
+        self.answering = not denied and (found or is_answered(wire, self.end))
+        """Whether there is what was asked for, where the aliases end."""
+        if denied:
+            self.kind = typify(wire)
+        elif not self.answering and self.soa != NO_TTL and self.kind is ReplyType.NOERROR:
             self.kind = ReplyType.NODATA   # an alias to a name without such records (RFC 2308 2.2)
 
     def _fits_otherwise(self, wire: bytes, query: Query) -> bool:
         """As `fits`, for a question in another spelling."""
         mine, asked = wire[12 : self.end], query.question
-        return (
-            self.flags & w.QR != 0
-            and self.counts.startswith(_ONE_QUESTION)
-            and mine[-4:] == asked[-4:]
-            and w.key(mine[:-4]) == query.key
-        )
+        return self.flags & w.QR != 0 and mine[-4:] == asked[-4:] and w.key(mine[:-4]) == query.key
 
-    def _walk(self, wire: bytes, at: int) -> bool:
+    def _walk(self, wire: bytes, answers: int, authorities: int, additionals: int) -> bool:
         """Find the TTLs; whether the answer is plain to see: of the type and class, by the name, without aliases."""
         pieces: list[bytes] = []
-        begun, asked = at, _ASKED + wire[at - 4 : at]
+        self.counts = wire[4:12]
+        """How many questions and records there are, as in a header."""
+        begun = at = self.end
+        asked = _ASKED + wire[at - 4 : at]
         least, most = NO_TTL, 0
         found = aliased = False
-        _, _, _, answer, authority, additional = _header(wire)
         try:
-            for number in range(answer + authority + additional):
+            for number in range(answers + authorities + additionals):
+                start = at
                 plain = wire.startswith(asked, at)   # by the name, of the type and class
                 at = at + 2 if plain or wire.startswith(_ASKED, at) else w.skip_name(wire, at)
                 rtype, _, ttl, length = _record(wire, at)
+                if rtype == codes.OPT and number >= answers + authorities:
+                    self._see_opt(wire, ttl, at + 10 + length)
+                    wire, at = wire[:start] + wire[at + 10 + length :], start
+                    continue
                 pieces.append(wire[begun : at + 4])
                 begun = at + 8
                 at += 10 + length
@@ -101,22 +93,31 @@ class Message:
                     least = ttl
                 if ttl > most:  # noqa: PLR1730 - likewise
                     most = ttl
-                if number < answer:
+                if number < answers:
                     found = found or plain
                     aliased = aliased or rtype == codes.CNAME
-                elif rtype == codes.SOA and number < answer + authority:
+                elif rtype == codes.SOA and number < answers + authorities:
                     self.soa = int.from_bytes(wire[at - 4 : at], "big")
         except struct.error:
             raise Malformed("record cut short", codes.FORMERR) from None
         if at > len(wire):
             raise Malformed("record data cut short", codes.FORMERR)
         pieces.append(wire[begun:at])
-        pieces[0] = _shared(pieces[0])
-        self.pieces = tuple(pieces)
-        """What is behind the question, between one TTL and the next."""
+        self.records = MARK.join(pieces)
+        """What is behind the question, with MARK for each TTL."""
         self.least, self.most = least, most
         """The lowest TTL in seconds, NO_TTL where there is none; and the highest."""
         return found and not aliased
+
+    def _see_opt(self, wire: bytes, ttl: int, behind: int) -> None:
+        """What the OPT record says that is about to go, if it is sure that all names stay in place without it."""
+        for octet, following in pairwise(wire[behind:]):
+            if octet >= _POINTER and (octet & 0x3F) << 8 | following >= behind:
+                raise Malformed("perhaps a pointer to something behind the OPT record")
+        self.counts = self.counts[:6] + (int.from_bytes(self.counts[6:], "big") - 1).to_bytes(2, "big")
+        self.rcode |= ttl >> 24 << 4
+        if ttl & w.DO:
+            self.kind = typify(wire)   # which looks whether signatures have expired
 
     @property
     def lasting(self) -> bool:
@@ -137,21 +138,3 @@ class Message:
     def usable(self) -> bool:
         """Whether it is an answer to what was asked, good for the one client at least."""
         return self.answering and self.kind is ReplyType.NOERROR and not self.flags & w.TC
-
-
-def _shared(octets: bytes) -> bytes:
-    """The same octets, in an object that other messages have, too."""
-    if (known := _SHARED.get(octets)) is not None:
-        return known
-    if len(octets) < 9 and len(_SHARED) < _MAX_SHARED:
-        _SHARED[octets] = octets
-    return octets
-
-
-def _without(wire: bytes, opt: w.Record) -> bytes:
-    """A message less its OPT record, if that is sure to leave all names in place."""
-    behind = wire[opt.end :]
-    for octet, following in pairwise(behind):
-        if octet >= _POINTER and (octet & 0x3F) << 8 | following >= opt.end:
-            raise Malformed("perhaps a pointer to something behind the OPT record")
-    return w.without(wire, opt)

@@ -10,48 +10,43 @@ from corepy import wire as w
 from corepy.classify import ReplyType, typify
 from corepy.deferred import Deferred, after, settle
 from corepy.errors import Malformed
-from corepy.plugins.cache.entry import State
+from corepy.plugins.cache.entry import TTL, State, reply_from, unpack
 from corepy.plugins.cache.message import Message
 from corepy.query import Endpoint, Outcome, Query, Reply
 
 if TYPE_CHECKING:
     from corepy.plugins.cache.cache import Cache
     from corepy.plugins.cache.counts import Counts
-    from corepy.plugins.cache.entry import Entry
+    from corepy.plugins.cache.store import Found
 
 
 def authenticated(query: Query) -> Query:
     """The query with AD, which asks whether the answer is authenticated (RFC 6840 5.7): some later client may ask."""
-    return query if query.flags & w.AD else query.with_wire(_with_ad(query))
+    return query if query.flags & w.AD else query.with_flags(query.flags | w.AD)
 
 
-def _with_ad(query: Query) -> bytes:
-    wire = query.wire
-    return wire[:2] + (query.flags | w.AD).to_bytes(2, "big") + wire[4:]
-
-
-def refresh(cache: Cache, query: Query, key: bytes, entry: Entry, counts: Counts, *, stale: bool = False) -> None:
+def refresh(cache: Cache, query: Query, key: bytes, found: Found, counts: Counts, *, stale: bool = False) -> None:
     """Ask for an entry behind the client's back, unless that is under way or has just failed.
 
     One whose time is over (`stale`) gives way to news only, one that is about to expire to whatever comes. Nobody
     waits for the outcome, so a failure is a line for those who debug.
     """
-    state = entry.known()
+    store, entry, _ = found
+    state = store.state(key)
     if not state.begin(cache.clock.now()):
         return
     counts.prefetches += 1
-    # As if the client had come over TCP: what is cut off to fit into a datagram could not be kept.
-    over_tcp = Endpoint("tcp", query.endpoint.server, query.endpoint.port, query.endpoint.local)
-    asking = Query(_with_ad(query), over_tcp, query.client, query.local)
+    asking = _unattended(query)
 
     def arrived(reply: Reply) -> Reply:
         is_news = judge(cache, asking, reply) if stale else True
         if is_news is not None:
             cache.keep(asking, key, reply, counts)
         _end(cache, state, failed=not is_news, stale=stale)
-        kept = cache.denials.entries.get(key) or cache.successes.entries.get(key)
-        if is_news and kept is not None and kept is not entry:
-            kept.state = State(state.hits, cache.clock.now())   # as popular as before
+        place = cache.denials if key in cache.denials.entries else cache.successes
+        if is_news and place.entries.get(key, entry) is not entry:   # as popular as before
+            known = place.state(key)
+            known.hits, known.last = state.hits, cache.clock.now()
         return reply
 
     def failed(error: Exception) -> Exception:
@@ -70,28 +65,44 @@ def refresh(cache: Cache, query: Query, key: bytes, entry: Entry, counts: Counts
         settle(outcome).then(arrived, failed)
 
 
-def verify(cache: Cache, query: Query, key: bytes, entry: Entry, counts: Counts) -> Outcome:
+def _unattended(query: Query) -> Query:
+    """The query once more, for which no client waits: what it tells on its way is not told of the one that was served.
+
+    As if the client had come over TCP: what is cut off to fit into a datagram could not be kept.
+    """
+    endpoint = query.endpoint
+    over_tcp = Endpoint("tcp", endpoint.server, endpoint.port, endpoint.local)
+    asking = query.with_flags(query.flags | w.AD, over_tcp)
+    asking.reached = list(query.reached)
+    if query.metadata is not None:
+        asking.metadata = dict(query.metadata)
+    return asking
+
+
+def verify(cache: Cache, query: Query, key: bytes, found: Found, counts: Counts) -> Outcome:
     """Ask for an entry whose time is over, and serve it if there is no news within the time that clients wait."""
     stale = cache.settings.stale
+    store = found[0]
     timeout, recheck = (stale.timeout, stale.recheck) if stale else (0.0, 0.0)
-    if recheck and not entry.known().begin(cache.clock.now()):
-        return cache.stale_reply(query, entry, counts)
+    state = store.state(key) if recheck else None
+    if state is not None and not state.begin(cache.clock.now()):
+        return cache.stale_reply(query, found, counts)
 
     def arrived(reply: Reply) -> Reply:
         is_news = judge(cache, query, reply)
         if is_news is not None:
             reply, kept = cache.keep(query, key, reply, counts)
             if timeout and kept is not None:
-                reply = kept.reply(query, kept.ttl)
-        if recheck:
-            _end(cache, entry.known(), failed=not is_news, stale=True)
-        return reply if is_news else cache.stale_reply(query, entry, counts)
+                reply = reply_from(query, kept, head := unpack(kept), head[TTL])
+        if state is not None:
+            _end(cache, state, failed=not is_news, stale=True)
+        return reply if is_news else cache.stale_reply(query, found, counts)
 
     def failed(error: Exception) -> Reply:
         _tell(cache, query, error)
-        if recheck:
-            _end(cache, entry.known(), failed=True, stale=True)
-        return cache.stale_reply(query, entry, counts)
+        if state is not None:
+            _end(cache, state, failed=True, stale=True)
+        return cache.stale_reply(query, found, counts)
 
     try:
         outcome = cache.next(authenticated(query))
@@ -100,7 +111,7 @@ def verify(cache: Cache, query: Query, key: bytes, entry: Entry, counts: Counts)
     outcome = after(outcome, arrived, failed)
     if not timeout or outcome.__class__ is Reply:
         return outcome
-    return _within(cache, timeout, outcome, lambda: cache.stale_reply(query, entry, counts))
+    return _within(cache, timeout, outcome, lambda: cache.stale_reply(query, found, counts))
 
 
 def _within(cache: Cache, timeout: float, outcome: Outcome, otherwise: Callable[[], Reply]) -> Deferred:

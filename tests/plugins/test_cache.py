@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count, islice
 from typing import Any
 
 import dnslib
@@ -699,31 +700,52 @@ def test_prefer_positive(mode: str) -> None:
 # --- capacity ---
 
 
-class Thing:
-    asked = False
+ENTRY = b"an entry"
+
+
+def keys(store: Store) -> Iterator[bytes]:
+    """Keys that do not share a flag."""
+    seen = set()
+    for number in count():
+        key = str(number).encode()
+        if (place := hash(key) & store.mask) not in seen:
+            seen.add(place)
+            yield key
 
 
 def test_what_was_asked_for_stays() -> None:
-    store: Store[Thing] = Store(4)
-    for name in b"abcd":
-        assert not store.put(bytes((name,)), Thing())
-    store.entries[b"a"].asked = True
-    assert store.put(b"e", Thing())
-    assert set(store.entries) == {b"a", b"c", b"d", b"e"}
-    del store.entries[b"c"]
-    assert not store.put(b"f", Thing())
-    assert set(store.entries) == {b"a", b"d", b"e", b"f"}
-    assert not store.put(b"f", Thing())
+    store = Store(4)
+    a, b, c, d, e, f = islice(keys(store), 6)
+    for key in (a, b, c, d):
+        assert not store.put(key, ENTRY)
+    store.asked[hash(a) & store.mask] = 1
+    assert store.put(e, ENTRY)
+    assert set(store.entries) == {a, c, d, e}
+    del store.entries[c]
+    assert not store.put(f, ENTRY)
+    assert set(store.entries) == {a, d, e, f}
+    assert not store.put(f, ENTRY)
 
 
 def test_a_new_entry_always_has_its_place() -> None:
-    store: Store[Thing] = Store(2 * CHANCES)
+    store = Store(2 * CHANCES)
     for number in range(100):
-        store.put(str(number).encode(), Thing())
-        for entry in store.entries.values():
-            entry.asked = True
+        store.put(str(number).encode(), ENTRY)
+        store.asked[:] = b"\1" * len(store.asked)
     assert len(store.entries) == 2 * CHANCES
     assert b"99" in store.entries
+
+
+def test_what_is_known_of_an_entry_goes_with_it() -> None:
+    store = Store(2)
+    for key in (b"a", b"b"):
+        store.put(key, ENTRY)
+        store.state(key).hits = 1
+    store.put(b"a", ENTRY)
+    assert store.state(b"a").hits == 0
+    store.put(b"c", ENTRY)
+    store.put(b"d", ENTRY)
+    assert not store.states
 
 
 def test_no_more_than_the_capacity() -> None:
