@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from corepy.address import Address
 from corepy.errors import Failure
+from corepy.metrics import Family
 from corepy.upstream.base import CLOSED, MAX_PENDING, Waiter, reason
 from corepy.upstream.dice import TOKENS, refill
 from corepy.upstream.pool import SWEEPS, Pool
@@ -61,11 +62,13 @@ class DatagramPool(Pool):
         self._full = self._recycling = False
         self._keep: int | None = 0 if not options.expire else options.max_idle or None
         """Unused sockets that are kept; None for any number."""
+        self._outbox: list[tuple[Channel, bytes]] = []
+        """What is yet to be sent."""
         self._epoll: select.epoll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def ask(self, wire: bytes, waiter: Waiter) -> None:
-        """Send a question under a fresh id from a socket drawn at random (see `base.Ask`)."""
+        """Send a question under a fresh id from a socket drawn at random, in this round of the loop (`base.Ask`)."""
         if self.pending >= MAX_PENDING:
             self.refuse(waiter)
             return
@@ -74,17 +77,16 @@ class DatagramPool(Pool):
         try:
             # The ports go 42 times into 65,536: none is likelier than another by more than a 42nd.
             channel = pool[number % len(pool)] if self._full else self._open(number)
-            while message_id in channel.pending:
-                message_id, _ = (TOKENS or refill()).pop()
-            message = message_id + wire[2:]
-            try:
-                channel.send(message)
-            except OSError as error:
-                self._send_again(channel, message, error)
         except OSError as error:
-            self.later(waiter, Failure(f"dial udp {self.remote}: {reason(error)}"))
+            self.later(waiter, self._unsent(error))
             return
-        self.count(fresh=not channel.uses)
+        while message_id in channel.pending:
+            message_id, _ = (TOKENS or refill()).pop()
+        if not self._outbox and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        self._outbox.append((channel, message_id + wire[2:]))
+        if Family.watched:
+            self.count(fresh=not channel.uses)
         channel.pending[message_id] = waiter
         channel.epoch = self.epoch
         channel.uses += 1
@@ -92,12 +94,36 @@ class DatagramPool(Pool):
         if self.watching is None:
             self.watch()
 
+    def _flush(self) -> None:
+        """Send what was asked in this round of the loop: the kernel's code stays warm, and an upstream that is a
+        process of this machine does not get our processor with each query.
+        """
+        outbox, self._outbox = self._outbox, []
+        for channel, message in outbox:
+            try:
+                channel.send(message)
+            except OSError as error:
+                self._send_again(channel, message, error)
+
     def _send_again(self, channel: Channel, message: bytes, error: OSError) -> None:
         """Send once more where the error is an earlier query's: what ICMP says shows at the next call."""
-        if error.errno in (errno.EAGAIN, errno.EMSGSIZE):
-            raise error
-        self._broken(channel, error)
-        channel.send(message)
+        waiter = channel.pending.pop(message[:2], None)
+        if waiter is None:   # it has been told of an end already
+            return
+        self.pending -= 1
+        try:
+            if error.errno in (errno.EAGAIN, errno.EMSGSIZE):
+                raise error
+            self._broken(channel, error)
+            channel.send(message)
+        except OSError as last:
+            waiter.failed(self._unsent(last))
+            return
+        channel.pending[message[:2]] = waiter
+        self.pending += 1
+
+    def _unsent(self, error: OSError) -> Failure:
+        return Failure(f"dial udp {self.remote}: {reason(error)}")
 
     def _open(self, number: int) -> Channel:
         """A new socket; where none is to be had, the one that the number draws. Raises OSError."""
