@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, final
 from corepy import codes, dnsrecords
 from corepy import wire as w
 from corepy.address import Address
+from corepy.endpoint import Endpoint
 from corepy.errors import Malformed
 from corepy.signed import Signed
 
@@ -39,26 +40,6 @@ _opt = struct.Struct("!3xHxBHH").unpack_from
 
 _NOBODY: Final = [""]
 """Where plugins are noted when nobody wants to know."""
-
-
-class Endpoint:
-    """The listening side that queries come in through; one for each listener and transport.
-
-    `transport` is `udp` or `tcp`, `tls`, `https`, `https3`, `quic`, `grpc`; `proto` what carries it, `udp` or `tcp`.
-    `server` is the listener as CoreDNS names it in logs and metrics: `dns://:53`, `tls://127.0.0.1:853`. `local` is
-    the packed address that it is bound to, empty where it is bound to all.
-    """
-
-    __slots__ = ("local", "port", "proto", "server", "transport", "unsent")
-
-    def __init__(self, transport: str, server: str, port: int = 53, local: bytes = b"") -> None:
-        self.transport = transport
-        self.server = server
-        self.port = port
-        self.local = local
-        self.proto = "udp" if transport in ("udp", "quic", "https3") else "tcp"
-        self.unsent = 0
-        """Replies over UDP that the kernel did not take, since the socket was opened."""
 
 
 class Edns(NamedTuple):
@@ -262,21 +243,13 @@ class Query:
 
         QR and opcode have to stay as they are.
         """
-        other = Query.__new__(Query)
-        wire = self.wire
-        other.wire = wire[:2] + _flags(flags) + wire[4:]
-        other.flags = flags
-        other.qtype = self.qtype
-        other.qclass = self.qclass
-        other.qend = self.qend
-        other.edns = self.edns
-        other.endpoint = endpoint or self.endpoint
-        other.metadata = self.metadata
-        other.reached = self.reached
-        other._client = self._client  # noqa: SLF001 - a copy of our own class, here and below
-        other._local = self._local  # noqa: SLF001
-        other._key = self._key  # noqa: SLF001
-        other._record = None  # noqa: SLF001
+        other, wire = object.__new__(self.__class__), self.wire
+        other.wire, other.flags = wire[:2] + _flags(flags) + wire[4:], flags
+        other.qtype, other.qclass, other.qend = self.qtype, self.qclass, self.qend
+        other.edns, other.endpoint = self.edns, endpoint or self.endpoint
+        other.metadata, other.reached = self.metadata, self.reached
+        other._client, other._local = self._client, self._local
+        other._key, other._record, other.signed = self._key, None, self.signed
         return other
 
     def __repr__(self) -> str:
@@ -420,3 +393,6 @@ class Reply:
 
 
 Reply.SILENCE = Reply(b"")
+
+
+__all__ = ["Edns", "Endpoint", "Outcome", "Query", "Reply"]

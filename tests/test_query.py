@@ -108,6 +108,18 @@ def test_a_query_changed_on_its_way_is_another_one_from_the_same_client() -> Non
         query.with_wire(b"")
 
 
+def test_a_query_with_other_flags_is_the_same_in_everything_else() -> None:
+    query = make_query("www.example.org", client="192.0.2.7", edns=1232, do=True)
+    query.metadata, query.reached = {"a/b": "c"}, ["here"]
+    other = query.with_flags(w.RD | w.AD)
+    read = query.with_wire(other.wire)
+    assert (other.flags, other.wire[2:4]) == (read.flags, b"\1\x20")
+    for name in ("qtype", "qclass", "qend", "edns", "metadata", "reached", "key", "client", "local", "endpoint"):
+        assert getattr(other, name) == getattr(read, name), name
+    assert other.record.header.ad == 1
+    assert query.with_flags(0, UDP).endpoint is UDP
+
+
 def test_a_reply_has_id_question_and_what_comes_back_of_the_flags() -> None:
     query = make_query("Example.ORG", flags=w.RD | w.CD | w.AD | w.Z)
     reply = Reply.build(query, codes.NXDOMAIN, flags=w.AA)

@@ -269,6 +269,54 @@ def test_lies_do_not_end_the_wait() -> None:
     drive(test)
 
 
+def test_a_reply_behind_a_heap_of_strays_is_found() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        pool = DatagramPool(far.address, Options(), clock, Budget(100))
+        waiting = Waiting()
+        pool.ask(QUERY, waiting)
+        asked, peer = await far.receive()
+        for _ in range(40):
+            far.udp.sendto(asked[:2] + b"stray", peer)
+        far.udp.sendto(reply(asked), peer)
+        for _ in range(3):
+            far.udp.sendto(reply(asked), peer)   # nobody waits any more: these stay where they are
+        await waiting.done.wait()
+        assert (waiting.heard[-1], pool.strays) == (reply(asked), 40)
+        pool.close()
+
+    drive(test)
+
+
+def test_replies_that_came_too_late_do_not_hide_the_next_one() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        pool = DatagramPool(far.address, Options(), clock, Budget(1))   # one socket for all
+        for _ in range(3):
+            waiting = Waiting()
+            pool.ask(QUERY, waiting)
+            asked, peer = await far.receive()
+            for _ in range(3):
+                far.udp.sendto(reply(asked), peer)
+            await waiting.done.wait()
+            assert waiting.heard == [reply(asked)]
+        pool.close()
+
+    drive(test)
+
+
+def test_what_is_not_sent_when_a_pool_closes_is_never_sent() -> None:
+    async def test(far: Far, clock: FakeClock) -> None:
+        pool = DatagramPool(far.address, Options(), clock, Budget(100))
+        waiting = Waiting()
+        pool.ask(QUERY, waiting)
+        pool.close()
+        await waiting.done.wait()
+        assert "use of closed network connection" in str(waiting.error)
+        with pytest.raises(BlockingIOError):
+            far.udp.recv(65535)
+
+    drive(test)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=5))
 def test_any_bytes_may_come(lies: list[bytes]) -> None:

@@ -697,6 +697,44 @@ def test_prefer_positive(mode: str) -> None:
     assert not bench.cache.denials.entries
 
 
+# --- metadata ---
+
+
+@pytest.mark.parametrize("text", ["cache 100 {\nprefetch 1 1m 90%\n}", "cache 10 {\nserve_stale\n}"])
+def test_a_refresh_goes_down_the_chain_as_the_query_would_and_tells_nobody(text: str) -> None:
+    bench = Bench(text)
+    bench.ask()
+    bench.clock.advance(20)
+    query = make_query("www.example.org", edns=1232)
+    query.metadata, query.reached = {"geoip/city": "Bern"}, [""]
+    bench.upstream.count()
+    bench.cache.serve(query)
+    [asked] = bench.upstream.heard
+    assert (asked.client, asked.local, asked.edns) == (query.client, query.local, query.edns)
+    assert asked.metadata == {"geoip/city": "Bern"}
+    asked.metadata["forward/upstream"] = "192.0.2.1:53"
+    asked.reached[0] = "forward"
+    assert (query.metadata, query.reached) == ({"geoip/city": "Bern"}, [""])
+
+
+def test_a_hit_tells_of_the_wildcard_that_it_was_made_of() -> None:
+    bench = Bench()
+
+    def says(query: Query) -> Reply:
+        assert query.metadata is not None
+        query.metadata["zone/wildcard"] = "*.example.org."
+        return answer(query, WWW)
+
+    bench.upstream.says = says
+    for _ in range(2):
+        query = make_query("www.example.org")
+        query.metadata = {}
+        bench.cache.serve(query)
+        assert query.metadata == {"zone/wildcard": "*.example.org."}
+    assert bench.upstream.count() == 1
+    assert bench.ask().wire   # where nobody wants to know
+
+
 # --- capacity ---
 
 
