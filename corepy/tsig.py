@@ -54,6 +54,8 @@ class Key:
 
     name: bytes
     secret: bytes = field(repr=False)
+    algorithm: bytes = HMAC_SHA256
+    """What we sign with ourselves, in wire form; others choose (as with CoreDNS)."""
 
     def __str__(self) -> str:
         return w.decode_name(self.name)

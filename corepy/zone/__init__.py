@@ -9,15 +9,18 @@ RFC 1034 4.3.2 as CoreDNS's file plugin does it; `Authority` makes replies of it
 """
 
 from corepy.zone.authority import Authority
+from corepy.zone.difference import SMALL, Difference, applied, is_newer, serial_of, since, succeed
 from corepy.zone.errors import Unchanged, ZoneError
 from corepy.zone.file import load
 from corepy.zone.lookup import Answer, Result, lookup
 from corepy.zone.names import closest
+from corepy.zone.peers import EVERYBODY, Peer, keys_of, read_peers
 from corepy.zone.source import Announcer, ZoneSource, announce
 from corepy.zone.store import Builder, Zone
 from corepy.zone.zonefile import ZoneFile
 
 __all__ = [
-    "Announcer", "Answer", "Authority", "Builder", "Result", "Unchanged", "Zone", "ZoneError", "ZoneFile",
-    "ZoneSource", "announce", "closest", "load", "lookup",
+    "EVERYBODY", "SMALL", "Announcer", "Answer", "Authority", "Builder", "Difference", "Peer", "Result", "Unchanged",
+    "Zone", "ZoneError", "ZoneFile", "ZoneSource", "announce", "applied", "closest", "is_newer", "keys_of", "load",
+    "lookup", "read_peers", "serial_of", "since", "succeed",
 ]  # fmt: skip

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corepy import codes
 from corepy import wire as w
 from corepy.errors import Malformed
 from corepy.records import EncodedRecord
 from corepy.zone.names import canonical, parent
+
+if TYPE_CHECKING:
+    from corepy.zone.difference import Difference
 
 Node = dict[int, bytes]
 """What a name has: for each type the octets of its records, one behind the other. The signatures of a type are under
@@ -70,6 +73,8 @@ class Zone:
         self.ns = tuple(_apex(origin, apex, codes.NS, signed) for signed in (False, True))
         """The NS records of the apex, likewise."""
         self.serial = int.from_bytes(apex[codes.SOA][-_SOA_NUMBERS : 4 - _SOA_NUMBERS], "big")
+        self.history: tuple[Difference, ...] = ()
+        """What has led to this version, the oldest first; set before it is published (`corepy.zone.difference`)."""
         self._inner = _inner_names(nodes)
         self._denials = sorted((canonical(name), name) for name in nodes if NSEC in nodes[name])
         self._hide_delegations()
@@ -108,11 +113,18 @@ class Zone:
         yield from self.ns[True]
         for nodes in (self.nodes, self.below):
             for name, node in nodes.items():
-                for rtype, octets in node.items():
-                    if rtype & COUNT:
-                        continue
-                    owner = self.spelled.get(name, name) if rtype == codes.SRV else name
-                    yield from decode(owner, octets)
+                yield from self._records(name, node)
+
+    def at(self, name: bytes) -> list[EncodedRecord]:
+        """All records of a name, but SOA and NS of the apex."""
+        return list(self._records(name, self.find(name) or {}))
+
+    def _records(self, name: bytes, node: Node) -> Iterator[EncodedRecord]:
+        for rtype, octets in node.items():
+            if rtype & COUNT:
+                continue
+            owner = self.spelled.get(name, name) if rtype == codes.SRV else name
+            yield from decode(owner, octets)
 
     def __len__(self) -> int:
         """How many names there are, the apex included if it has more than SOA and NS."""

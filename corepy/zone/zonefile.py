@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from corepy.watched import Watched
+from corepy.zone.difference import succeed
 from corepy.zone.errors import Unchanged
 from corepy.zone.file import load
 from corepy.zone.store import Zone
@@ -28,15 +29,17 @@ class ZoneFile(Watched[Zone]):
         self.origin = origin
         self._by_mtime = by_mtime
         self._modified: int | None = None
-        self._serial: int | None = None
+        self._zone: Zone | None = None
 
     def _look(self) -> tuple[Zone] | None:
         modified = self.path.stat().st_mtime_ns
         if self._by_mtime and modified == self._modified:
             return None
         try:
-            zone = load(self.path, self.origin, known=None if self._by_mtime else self._serial)
+            known = None if self._by_mtime or self._zone is None else self._zone.serial
+            zone = load(self.path, self.origin, known=known)
         except Unchanged:
             return None
-        self._modified, self._serial = modified, zone.serial
+        succeed(self._zone, zone)
+        self._modified, self._zone = modified, zone
         return (zone,)

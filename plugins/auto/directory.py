@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from corepy import wire as w
 from corepy.expression import Expression
 from corepy.words import shown
-from corepy.zone import Unchanged, Zone, ZoneError, load
+from corepy.zone import Unchanged, Zone, ZoneError, load, succeed
 
 _GROUP: Final = re.compile(r"\{(\w+)\}")
 
@@ -38,7 +38,7 @@ class Directory:
         self.path = path
         self._expression = expression
         self._template = template
-        self._serials: dict[bytes, int] = {}
+        self._zones: dict[bytes, Zone] = {}
         self._said: set[str] = set()
 
     def look(self) -> Look:
@@ -48,17 +48,19 @@ class Directory:
         changed: dict[bytes, Zone] = {}
         for origin, path in files.items():
             try:
-                changed[origin] = load(path, origin, known=self._serials.get(origin))
+                old = self._zones.get(origin)
+                changed[origin] = zone = load(path, origin, known=old.serial if old else None)
+                succeed(old, zone)
             except Unchanged:
                 continue
             except ZoneError as error:
                 remarks.append(f"zone {w.decode_name(origin)}: {error}")
             except OSError as error:
                 remarks.append(f"zone {w.decode_name(origin)}: cannot read {path}: {error.strerror or error}")
-        gone = self._serials.keys() - files.keys()
+        gone = self._zones.keys() - files.keys()
         for origin in gone:
-            del self._serials[origin]
-        self._serials.update({origin: zone.serial for origin, zone in changed.items()})
+            del self._zones[origin]
+        self._zones.update(changed)
         new = [remark for remark in remarks if remark not in self._said]
         self._said = set(remarks)
         return Look(changed, gone, new)

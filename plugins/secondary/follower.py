@@ -13,11 +13,10 @@ from typing import Final
 
 from corepy import wire as w
 from corepy.clock import Clock, Timer, begin, pause
-from corepy.errors import Failure, Malformed
+from corepy.errors import Failure
 from corepy.log import Log
-from corepy.plugins.secondary.primary import ask_serial, fetch
-from corepy.upstream import Upstream
-from corepy.zone import Zone
+from corepy.plugins.secondary.primary import Primary
+from corepy.zone import Zone, is_newer
 
 _FIRST: Final = 0.25
 """Seconds after which a zone that could not be had at all is tried again; twice as much after each further time."""
@@ -25,8 +24,6 @@ _LONGEST: Final = 10.0
 """Seconds that this comes to in the end (both CoreDNS's figures)."""
 _REFRESH_SPREAD: Final = 5.0
 _RETRY_SPREAD: Final = 2.0   # see above
-_HALF: Final = 1 << 31
-"""Serials less than this apart go up (RFC 1982 3.2)."""
 
 
 class Follower:
@@ -36,7 +33,7 @@ class Follower:
     """
 
     def __init__(
-        self, origin: bytes, primaries: Sequence[Upstream], clock: Clock, log: Log,
+        self, origin: bytes, primaries: Sequence[Primary], clock: Clock, log: Log,
         use: Callable[[Zone], None],
     ) -> None:  # fmt: skip
         self.origin = origin
@@ -119,7 +116,7 @@ class Follower:
         serial = await self._serial()
         if serial is None:
             return False
-        if self.zone is None or 0 < (serial - self.zone.serial) % (2 * _HALF) < _HALF:
+        if self.zone is None or is_newer(serial, self.zone.serial):
             return await self._transfer()
         remark = f"{self._name} is as it was: serial {self.zone.serial}, that of the primary is {serial}"
         self._log.info(remark)
@@ -130,8 +127,8 @@ class Follower:
         """The serial of the first primary that says one."""
         for primary in self._primaries:
             try:
-                return await ask_serial(primary, self.origin, self._clock)
-            except (Failure, Malformed) as error:
+                return await primary.serial(self.origin)
+            except Failure as error:
                 self._complain(error)
         return None
 
@@ -139,8 +136,9 @@ class Follower:
         """Fetch the zone from the first primary that has it. Whether there was one."""
         for primary in self._primaries:
             try:
-                zone = await fetch(primary, self.origin, self._clock)
-                self._use(zone)
+                zone = await primary.fetch(self.origin, self.zone)
+                if zone is not self.zone:
+                    self._use(zone)
             except (Failure, ValueError) as error:
                 self._complain(error)
                 continue

@@ -1,8 +1,11 @@
-"""What one asks a primary: the serial of a zone, and all of it (RFC 5936)."""
+"""What one asks a primary: the serial of a zone, all of it (RFC 5936), and what has changed in it (RFC 1995).
+
+With a key the questions are signed, and replies without a signature, or with a wrong one, do not count (RFC 8945).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
 from typing import Final
 
 from corepy import codes
@@ -10,112 +13,121 @@ from corepy import wire as w
 from corepy.clock import Clock
 from corepy.errors import Failure, Malformed
 from corepy.plugin import Deferred, Reply
-from corepy.records import EncodedRecord, decode
+from corepy.plugins.secondary.reading import Reading, build
+from corepy.records import decode
+from corepy.tsig import Key, Rejected, Signer, Verifier
 from corepy.upstream import Upstream, match
 from corepy.watched import in_thread
-from corepy.zone import Builder, Zone
+from corepy.zone import SMALL, Zone
 
 _TIMEOUT: Final = 10.0
 """Seconds for the first and for each further message: a primary may have to read its zone from somewhere first."""
+_LONGEST: Final = 7200.0
+"""Seconds of one transfer: one that drips is given up, and the next primary is asked (BIND's max-transfer-time-in)."""
 _MOST: Final = 1 << 30
 """Octets of one transfer; five million names. What is more is a primary that never ends."""
 
 
-async def ask_serial(primary: Upstream, origin: bytes, clock: Clock) -> int:
-    """The serial of the zone at a primary, asked over TCP, so that it is not easily forged. Raises Failure."""
-    question = origin + w.QUESTION.pack(codes.SOA, codes.IN)
+class Primary:
+    """A primary, and the key between us, if there is one."""
 
-    def last(wire: bytes) -> bool | None:
-        return True if match(question, wire) else None
+    def __init__(self, upstream: Upstream, clock: Clock, key: Key | None = None) -> None:
+        self.name = upstream.name
+        self._ask_over_tcp = upstream.over_tcp
+        self._clock = clock
+        self._key = key
 
-    [wire] = await _ask(primary, w.HEADER.pack(0, w.RD, 1, 0, 0, 0) + question, clock, last)
-    for record in decode(wire)[0]:
-        if record.rtype == codes.SOA and len(record.rdata) > 22:
-            return int.from_bytes(record.rdata[-20:-16], "big")
-    raise Failure(f"{primary.name} says {codes.rcode_name(wire[3] & w.RCODE)} and no serial")
-
-
-async def fetch(primary: Upstream, origin: bytes, clock: Clock) -> Zone:
-    """The zone of a primary, by AXFR. Raises Failure where it cannot be had or is none."""
-    question = origin + w.QUESTION.pack(codes.AXFR, codes.IN)
-    end = _End(question)
-    wires = await _ask(primary, w.HEADER.pack(0, 0, 1, 0, 0, 0) + question, clock, end.is_last)
-    try:
-        return await in_thread(lambda: _build(origin, wires))
-    except (Malformed, ValueError) as error:
-        raise Failure(f"transfer from {primary.name}: {error}") from None
-
-
-def _build(origin: bytes, wires: list[bytes]) -> Zone:
-    """The zone of the messages; its last record is the first one again. Raises ValueError and Malformed."""
-    builder = Builder(origin)
-    last: EncodedRecord | None = None
-    for wire in wires:
-        if rcode := wire[3] & w.RCODE:
-            raise ValueError(codes.rcode_name(rcode))
-        for record in decode(wire)[0]:
-            if last is not None:
-                builder.add(last)
-            last = record
-    if last is None or last.rtype != codes.SOA:
-        raise ValueError("no zone that begins and ends with its SOA record")
-    return builder.build()
-
-
-class _End:
-    """Knows the last message of a transfer: the zone begins with a SOA record, and ends with it."""
-
-    def __init__(self, question: bytes) -> None:
-        self._question = question
-        self._begun = False
-        self._size = 0
-
-    def is_last(self, wire: bytes) -> bool | None:
-        """Whether a message is the last one; None where it does not belong to the transfer at all."""
-        # Only the first message has to have the question (RFC 5936 2.2.2).
-        if not match(self._question, wire) and not (self._begun and wire[2] >= w.QR >> 8 and wire[4:6] == b"\0\0"):
-            return None
-        self._size += len(wire)
+    async def serial(self, origin: bytes) -> int:
+        """The serial of a zone, asked over TCP, so that it is not easily forged. Raises Failure."""
+        question = origin + w.QUESTION.pack(codes.SOA, codes.IN)
+        [wire] = await self._ask(w.HEADER.pack(0, w.RD, 1, 0, 0, 0) + question, question, None)
         try:
-            types = [record.rtype for record in w.records(wire) if record.section == w.ANSWER]
-        except Malformed:
-            return True
-        begun, self._begun = self._begun, True
-        if wire[3] & w.RCODE or self._size > _MOST or not types or (not begun and types[0] != codes.SOA):
-            return True
-        return types[-1] == codes.SOA and (begun or len(types) > 1)
+            for record in decode(wire)[0]:
+                if record.rtype == codes.SOA and len(record.rdata) > 22:
+                    return int.from_bytes(record.rdata[-20:-16], "big")
+        except Malformed as error:
+            raise Failure(f"{self.name}: {error}") from None
+        raise Failure(f"{self.name} says {codes.rcode_name(wire[3] & w.RCODE)} and no serial")
 
+    async def fetch(self, origin: bytes, old: Zone | None = None) -> Zone:
+        """The zone, `old` itself if it is as it was. Raises Failure where it cannot be had or is none.
 
-async def _ask(
-    primary: Upstream, wire: bytes, clock: Clock, is_last: Callable[[bytes], bool | None]
-) -> list[bytes]:
-    """The messages that come in reply to a query over TCP. Raises Failure."""
-    waiter = _Waiter(clock, is_last)
-    primary.over_tcp(wire, waiter)
-    await waiter.done
-    return waiter.wires
+        Of a zone that we have, and that is not small, the differences are asked for; if that leads to nothing, for
+        whatever reason, the zone is.
+        """
+        if old is not None and len(old) >= SMALL:
+            with contextlib.suppress(Failure):
+                return await self._transfer(origin, codes.IXFR, old)
+        return await self._transfer(origin, codes.AXFR, old)
+
+    async def _transfer(self, origin: bytes, qtype: int, old: Zone | None) -> Zone:
+        question = origin + w.QUESTION.pack(qtype, codes.IN)
+        reading, authority = Reading(), b""
+        if qtype == codes.IXFR and old is not None:
+            soa = old.soa[False][0]
+            reading = Reading(old.serial)
+            authority = soa.owner + w.RECORD.pack(*soa[1:4], len(soa.rdata)) + soa.rdata
+        wire = w.HEADER.pack(0, 0, 1, 0, len(authority) > 0, 0) + question + authority
+        wires = await self._ask(wire, question, reading)
+        try:
+            return await in_thread(lambda: build(origin, wires, old, incremental=reading.incremental))
+        except (Malformed, ValueError) as error:
+            raise Failure(f"transfer from {self.name}: {error}") from None
+
+    async def _ask(self, wire: bytes, question: bytes, reading: Reading | None) -> list[bytes]:
+        """The messages that come in reply to a query. Raises Failure."""
+        verifier = None
+        if self._key is not None:
+            signer = Signer(self._key, self._key.algorithm, self._clock.wall)
+            wire = signer.sign(wire)
+            verifier = Verifier(self._key, self._key.algorithm, self._clock.wall, signer.mac)
+        waiter = _Waiter(self._clock, question, reading, verifier, self.name)
+        self._ask_over_tcp(wire, waiter)
+        await waiter.done
+        return waiter.wires
 
 
 class _Waiter:
-    """Takes messages until the last one; there is time for each of them."""
+    """Takes messages until the last one, without `reading` a single one; there is time for each of them."""
 
-    def __init__(self, clock: Clock, is_last: Callable[[bytes], bool | None]) -> None:
+    def __init__(
+        self, clock: Clock, question: bytes, reading: Reading | None, verifier: Verifier | None, name: str
+    ) -> None:
         self._clock = clock
-        self._is_last = is_last
+        self._question = question
+        self._reading = reading
+        self._verifier = verifier
+        self._name = name
+        self._end = clock.now() + _LONGEST
+        self._size = 0
         self.due = clock.now() + _TIMEOUT
         self.wires: list[bytes] = []
         self.done = Deferred()
 
     def take(self, wire: bytes) -> bool:
         """Whether this was the last message; others are kept, or belong to somebody else."""
-        last = self._is_last(wire)
-        if last is None:
+        # Only the first message has to have the question (RFC 5936 2.2.2).
+        further = self.wires and len(wire) >= w.HEADER.size and wire[2] >= w.QR >> 8 and wire[4:6] == b"\0\0"
+        if not further and match(self._question, wire) is None:
             return False
-        self.due = self._clock.now() + _TIMEOUT
-        self.wires.append(wire)
-        if last:
+        self._size += len(wire)
+        self.due = min(self._clock.now() + _TIMEOUT, self._end)
+        try:
+            self.wires.append(self._verifier.take(wire) if self._verifier else wire)
+        except (Rejected, Malformed) as error:
+            return self._give_up(f"reply of {self._name} is not believed: {error}")
+        if self._reading is None or self._reading.take(self.wires[-1]):
+            if self._verifier and not self._verifier.complete:
+                return self._give_up(f"the last message of {self._name} is not signed")
             self.done.settle(Reply.SILENCE)
-        return last
+            return True
+        if self._size > _MOST:
+            return self._give_up(f"transfer from {self._name} does not end")
+        return False
+
+    def _give_up(self, why: str) -> bool:
+        self.done.settle(Failure(why))
+        return True
 
     def failed(self, error: Failure) -> None:
         """No more messages come."""

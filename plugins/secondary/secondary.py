@@ -12,9 +12,10 @@ from corepy.fallthrough import Fallthrough
 from corepy.plugin import Address, Directive, Outcome, Plugin, Query, Reply
 from corepy.plugins.secondary.catalog import Member, members
 from corepy.plugins.secondary.follower import Follower
+from corepy.plugins.secondary.primary import Primary
+from corepy.tsig import Key
 from corepy.upstream import Options, Target, Upstream, connect
-from corepy.words import Word
-from corepy.zone import Authority, Zone, announce, closest
+from corepy.zone import Authority, Peer, Zone, announce, closest, keys_of, read_peers
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -26,7 +27,7 @@ _TRANSFERS: Final = frozenset((codes.IXFR, codes.AXFR))
 class Source:
     """Where a zone comes from."""
 
-    primaries: list[Address] = field(default_factory=list)
+    primaries: list[Peer] = field(default_factory=list)
     """Asked in this order; who has one of the addresses may say that there is a new version."""
     catalog: tuple[bytes, ...] | None = None
     """Not None for a catalog zone: its members may be these zones (keys) and those below; without any, all zones."""
@@ -44,6 +45,7 @@ class Secondary(Plugin):
     _serving: dict[bytes, Authority] = field(default_factory=dict, init=False, compare=False, repr=False)
     _owners: dict[bytes, tuple[bytes, Member]] = field(default_factory=dict, init=False, compare=False, repr=False)
     """Of zones that a catalog has brought: the catalog, and what it says of them."""
+    _keys: dict[Peer, Key] = field(default_factory=dict, init=False, compare=False, repr=False)
     _upstreams: dict[Address, Upstream] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
@@ -62,7 +64,7 @@ class Secondary(Plugin):
             match option.name:
                 case "transfer":
                     option.choice("from")
-                    source.primaries += [_address(option, word) for word in option.words("an address", at_least=1)]
+                    source.primaries += read_peers(option)
                 case "catalog":
                     zones = option.as_zones(option.words())
                     everything = not zones or source.catalog == ()
@@ -73,8 +75,10 @@ class Secondary(Plugin):
             raise directive.error("there is no primary", directive.closed, "transfer from ADDRESS... in the block")
 
     def configure(self, site: Site) -> None:
-        """Know who may want to know of new zones."""
+        """Know who may want to know of new zones, and the keys that others have."""
         self._site = site
+        peers = [peer for source in self.sources.values() for peer in source.primaries]
+        self._keys = keys_of(peers, site.plugins, self.name)
 
     def start(self) -> None:
         """Begin to fetch the zones; until they are there, they fail."""
@@ -96,9 +100,9 @@ class Secondary(Plugin):
                 follower.zone = authority.zone
                 self._serve(authority.zone)
 
-    def _follow(self, origin: bytes, primaries: Sequence[Address]) -> None:
-        upstreams = [self._upstream(address) for address in primaries]
-        follower = self._followers[origin] = Follower(origin, upstreams, self.clock, self.log, self._use)
+    def _follow(self, origin: bytes, peers: Sequence[Peer]) -> None:
+        primaries = [Primary(self._upstream(peer.address), self.clock, self._keys.get(peer)) for peer in peers]
+        follower = self._followers[origin] = Follower(origin, primaries, self.clock, self.log, self._use)
         follower.start()
 
     def _upstream(self, address: Address) -> Upstream:
@@ -180,21 +184,13 @@ class Secondary(Plugin):
     def _notified(self, query: Query, follower: Follower) -> Reply:
         """NOTIFY: one of a primary is acknowledged, others are not answered (as CoreDNS)."""
         zone, client = w.decode_name(follower.origin), query.client
-        if client.packed not in {address.packed for address in self._primaries(follower.origin)}:
+        if client.packed not in {peer.address.packed for peer in self._primaries(follower.origin)}:
             remark = f"dropping NOTIFY from {client.ip} for {zone}"
             self.log.info(remark)
             return Reply.SILENCE
         follower.notified()
         return Reply.build(query, flags=w.AA)
 
-    def _primaries(self, origin: bytes) -> list[Address]:
+    def _primaries(self, origin: bytes) -> list[Peer]:
         """The primaries of a zone; of a member those of its catalog."""
         return self.sources[origin if origin in self.sources else self._owners[origin][0]].primaries
-
-
-def _address(option: Directive, word: Word) -> Address:
-    host, port = option.as_address(word, default_port=53)
-    try:
-        return Address.of(host, port)
-    except ValueError:
-        raise option.error(f"invalid argument '{word}'", word, "an IP address, or one with a port") from None

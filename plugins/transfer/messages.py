@@ -1,8 +1,8 @@
-"""A zone as the messages of a transfer (RFC 5936 2.2): all records, the SOA record first and once more at the end."""
+"""A zone as the messages of a transfer (RFC 5936 2.2, RFC 1995 4): the SOA record first, and once more at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -11,7 +11,7 @@ from corepy import wire as w
 from corepy.errors import Malformed
 from corepy.plugin import Query, Reply
 from corepy.records import EncodedRecord, encode
-from corepy.zone import Zone
+from corepy.zone import Difference, Zone
 
 _FULL: Final = 63_000
 """Octets of records, before names are compressed, that a message has at most: with header, question, and what may be
@@ -21,10 +21,14 @@ _FIXED: Final = w.RECORD.size
 
 def whole(query: Query, zone: Zone) -> Reply:
     """The reply to AXFR, or to IXFR where the differences are not known (RFC 1995 4)."""
-    messages = _messages(query, zone)
-    reply = Reply(next(messages), plain=True)
-    reply.more = messages
-    return reply
+    return _reply(query, chain(zone.records(), zone.soa[False][:1]))
+
+
+def incremental(query: Query, zone: Zone, differences: Sequence[Difference]) -> Reply:
+    """The reply to IXFR from who has the version that the differences begin with."""
+    soa = zone.soa[False][:1]
+    steps = chain.from_iterable((step.before, *step.removed, step.after, *step.added) for step in differences)
+    return _reply(query, chain(soa, steps, soa))
 
 
 def unchanged(query: Query, zone: Zone) -> Reply:
@@ -32,10 +36,17 @@ def unchanged(query: Query, zone: Zone) -> Reply:
     return Reply.build(query, counts=(1, 0, 0), body=encode(query.qname, zone.soa[False][:1]))
 
 
-def _messages(query: Query, zone: Zone) -> Iterator[bytes]:
+def _reply(query: Query, records: Iterable[EncodedRecord]) -> Reply:
+    messages = _messages(query, records)
+    reply = Reply(next(messages), plain=True)
+    reply.more = messages
+    return reply
+
+
+def _messages(query: Query, records: Iterable[EncodedRecord]) -> Iterator[bytes]:
     batch: list[EncodedRecord] = []
     size = 0
-    for record in chain(zone.records(), zone.soa[False][:1]):
+    for record in records:
         needs = len(record.owner) + _FIXED + len(record.rdata)
         if batch and size + needs > _FULL:
             yield _message(query, batch)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Self
 from corepy import codes
 from corepy import wire as w
 from corepy.plugin import Address, Directive, Outcome, Plugin, Query, Reply
-from corepy.plugins.transfer.messages import known_serial, unchanged, whole
+from corepy.plugins.transfer.messages import incremental, known_serial, unchanged, whole
 from corepy.plugins.transfer.notices import Notice
+from corepy.tsig import Key
 from corepy.upstream import Options, Target, Upstream, connect
-from corepy.words import Word
-from corepy.zone import Zone, ZoneSource, closest
+from corepy.zone import EVERYBODY, Peer, Zone, ZoneSource, closest, keys_of, read_peers, since
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -29,16 +29,14 @@ class Rule:
 
     zones: tuple[bytes, ...]
     """Keys; also for zones below them."""
-    to: list[Address] = field(default_factory=list)
-    """Servers that are notified; whoever has one of the addresses may ask for the zones, from any port."""
-    anyone: bool = False
-    """Whether everybody may ask for them."""
+    to: list[Peer] = field(default_factory=list)
+    """Who may ask for the zones, from any port, and is notified at this one; EVERYBODY is not."""
     source: Address | None = None
     """The address that notifications come from, port 0; the system's choice where None."""
 
-    def allows(self, packed: bytes) -> bool:
-        """Whether a client of this address may have the zones."""
-        return self.anyone or any(packed == address.packed for address in self.to)
+    def allows(self, query: Query) -> bool:
+        """Whether the client may have the zones."""
+        return any(peer.is_client_of(query) for peer in self.to)
 
 
 @dataclass
@@ -47,6 +45,7 @@ class Transfer(Plugin):
 
     rules: list[Rule]
     _zones: dict[bytes, Rule] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _keys: dict[Peer, Key] = field(default_factory=dict, init=False, compare=False, repr=False)
     _sources: list[ZoneSource] = field(default_factory=list, init=False, compare=False, repr=False)
     _servers: dict[tuple[Address, Address | None], Upstream] = field(
         default_factory=dict, init=False, compare=False, repr=False
@@ -63,8 +62,9 @@ class Transfer(Plugin):
         return [cls([_read(directive) for directive in directives])]
 
     def configure(self, site: Site) -> None:
-        """Know the other plugins of the block."""
+        """Know the other plugins of the block, and the keys that they have."""
         self._site = site
+        self._keys = keys_of([peer for rule in self.rules for peer in rule.to], site.plugins, self.name)
 
     def start(self) -> None:
         """Find out which plugins have zones."""
@@ -86,7 +86,7 @@ class Transfer(Plugin):
         origin = closest(query.key, self._zones)
         if origin is None:
             return self.next(query)
-        if not self._zones[origin].allows(query.client.packed):
+        if not self._zones[origin].allows(query):
             return Reply.refused(query)
         serial = known_serial(query) if query.qtype == codes.IXFR else 0
         if serial is None:
@@ -97,12 +97,17 @@ class Transfer(Plugin):
         return self._answer(query, zone, serial)
 
     def _answer(self, query: Query, zone: Zone, serial: int) -> Reply:
-        """The zone; of who has its serial already, which cannot be 0, the SOA record is enough."""
-        same = serial != 0 and serial == zone.serial
-        what = "is up to date" if same else "is handed out"
+        """The zone; for who has its serial already, which cannot be 0, the SOA record is enough."""
+        steps = since(zone, serial) if query.qtype == codes.IXFR else ()
+        if serial != 0 and serial == zone.serial:
+            what, reply = "is up to date", unchanged(query, zone)
+        elif steps:
+            what, reply = f"is handed out from serial {serial} on", incremental(query, zone, steps)
+        else:
+            what, reply = "is handed out", whole(query, zone)
         remark = f"zone {w.decode_name(zone.origin)} {what}, to {query.client.ip}, serial {zone.serial}"
         self.log.info(remark)
-        return unchanged(query, zone) if same else whole(query, zone)
+        return reply
 
     def _zone(self, key: bytes) -> Zone | None:
         for source in self._sources:
@@ -118,8 +123,10 @@ class Transfer(Plugin):
         if zone is None:
             return
         rule = self._zones[zone]
-        for address in rule.to:
-            Notice(origin, self._server(address, rule.source), self.clock, self.log.warning).send()
+        for peer in rule.to:
+            if peer.address != EVERYBODY:
+                server = self._server(peer.address, rule.source)
+                Notice(origin, server, self.clock, self.log.warning, self._keys.get(peer)).send()
 
     def _server(self, address: Address, source: Address | None) -> Upstream:
         key = address, source
@@ -133,11 +140,7 @@ def _read(directive: Directive) -> Rule:
     rule = Rule(directive.origins())
     for option in directive.options("to", "source"):
         if option.name == "to":
-            for word in option.words("an address, or *", at_least=1):
-                if word == "*":
-                    rule.anyone = True
-                else:
-                    rule.to.append(_address(option, word))
+            rule.to += read_peers(option, everybody=True)
         elif rule.source is not None:
             raise option.error("'source' given twice")
         else:
@@ -146,14 +149,6 @@ def _read(directive: Directive) -> Rule:
                 rule.source = Address.of(word, 0)
             except ValueError:
                 raise option.error(f"invalid argument '{word}'", word, "an IP address") from None
-    if not rule.to and not rule.anyone:
+    if not rule.to:
         raise directive.error("'to' is missing", directive.closed, "to ADDRESS... in the block")
     return rule
-
-
-def _address(option: Directive, word: Word) -> Address:
-    host, port = option.as_address(word, default_port=53)
-    try:
-        return Address.of(host, port)
-    except ValueError:
-        raise option.error(f"invalid argument '{word}'", word, "an IP address, or one with a port") from None

@@ -5,8 +5,8 @@
         secret "c2VjcmV0";
     };
 
-As in CoreDNS the algorithm may be said and is the client's choice, and quotes and semicolons may be missing; lines do
-not matter, and there may be comments, since BIND and its tools write such files.
+As in CoreDNS the algorithm may be said and clients choose theirs; it is what we sign our own queries with. Quotes and
+semicolons may be missing; lines do not matter, and there may be comments, since BIND and its tools write such files.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from corepy import wire as w
-from corepy.tsig import Key, read_secret
+from corepy.tsig import ALGORITHMS, HMAC_SHA256, Key, read_secret
 
+_BY_NAME: Final = {w.decode_name(name)[:-1]: name for name in ALGORITHMS}
 _TOKEN: Final = re.compile(r'\s+|//[^\n]*|#[^\n]*|/\*.*?\*/|"([^"\n]*)"|([{};])|([^\s{};"]+)', re.DOTALL)
 
 
@@ -46,7 +47,7 @@ def _key(tokens: _Tokens) -> Key:
         raise tokens.error("has a name of a key that is no domain name") from None
     if tokens.value("a brace") != "{":
         raise tokens.error("has a key without a block")
-    secret = b""
+    secret, algorithm = b"", HMAC_SHA256
     while (word := tokens.value("the end of a key")) != "}":
         if word == "secret":
             written = tokens.value("a secret")
@@ -55,12 +56,12 @@ def _key(tokens: _Tokens) -> Key:
             except ValueError as error:
                 raise tokens.error(f"is wrong: {error}") from None
         elif word == "algorithm":
-            tokens.value("an algorithm")
+            algorithm = _BY_NAME.get(tokens.value("an algorithm").lower().removesuffix("."), algorithm)
         elif word != ";":
             raise tokens.error("has a key with more than an algorithm and a secret")
     if not secret:
         raise tokens.error(f"has the key {w.decode_name(name)} without a secret")
-    return Key(name, secret)
+    return Key(name, secret, algorithm)
 
 
 class _Tokens:

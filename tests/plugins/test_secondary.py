@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,25 @@ from corepy import wire as w
 from corepy.address import Address
 from corepy.clock import Clock
 from corepy.corefile import directives
-from corepy.errors import ConfigError, Failure
+from corepy.errors import ConfigError, Failure, Malformed
 from corepy.fallthrough import Fallthrough
 from corepy.plugin import Plugin
 from corepy.plugins.secondary import Secondary, Source, primary
 from corepy.plugins.secondary.catalog import members
+from corepy.plugins.secondary.reading import Reading, build
 from corepy.query import Reply
 from corepy.records import EncodedRecord, encode, parse_record
 from corepy.site import Site
 from corepy.testing import FakeClock, Running, ask, make_query
+from corepy.tsig import HMAC_SHA256, Key, Signer, find
 from corepy.upstream import Ask, Options, Target, Upstream, Waiter
-from corepy.zone import Builder, Zone
+from corepy.words import Word
+from corepy.zone import SMALL, Builder, Peer, Zone, since
 
 ORG, NET = w.encode_name("example.org"), w.encode_name("example.net")
-ONE, TWO = Address.of("192.0.2.1", 53), Address.of("192.0.2.2", 5353)
+ONE, TWO = Peer(Address.of("192.0.2.1", 53)), Peer(Address.of("192.0.2.2", 5353))
 EXPECTED = "expected an IP address, or one with a port"
+ALGORITHMS = [f"hmac-sha{size}" for size in (1, 224, 256, 384, 512)]
 MISSING = "there is no primary, expected transfer from ADDRESS... in the block"
 
 
@@ -57,6 +62,16 @@ def parse(text: str) -> Secondary:
         ("secondary {\ntransfer from 192.0.2.1\ncatalog a\ncatalog b\n}",
          Secondary({ORG: Source([ONE], (b"\1a\0", b"\1b\0"))})),
         ("secondary {\ntransfer from 192.0.2.1\ncatalog\ncatalog b\n}", Secondary({ORG: Source([ONE], ())})),
+        ("secondary {\ntransfer from 192.0.2.1 key a. hmac-sha512\ntransfer from 192.0.2.2:5353\n}",
+         Secondary({ORG: Source([ONE._replace(key=Word("a."), algorithm=w.encode_name("hmac-sha512")), TWO])})),
+        ("secondary {\ntransfer from key a\n}",
+         "2:15: 'transfer' has a key and no address, expected an address in front of it"),
+        ("secondary {\ntransfer from 192.0.2.1 key\n}",
+         "2:25: a key without a name, expected the name of a key that tsig has in this server block"),
+        ("secondary {\ntransfer from 192.0.2.1 key a hmac-md5\n}",
+         f"2:31: unknown algorithm 'hmac-md5', expected one of {', '.join(ALGORITHMS)}"),
+        ("secondary {\ntransfer from 192.0.2.1 key a hmac-sha1 b\n}",
+         "2:41: unexpected argument 'b', expected the end of the line"),
         ("secondary", f"1:1: {MISSING}"),
         ("secondary {\nfallthrough\n}", f"3:1: {MISSING}"),
         ("secondary {\ntransfer from\n}", "2:1: 'transfer' lacks an argument, expected an address"),
@@ -105,19 +120,33 @@ class Primary:
         self.over_udp: Ask = self.ask
         self.over_tcp: Ask = self.ask
 
+        self.differences: list[EncodedRecord] = []
+        """What IXFR is answered with."""
+        self.key: Key | None = None
+        """What queries have to be signed with, and replies are."""
+
     def ask(self, wire: bytes, waiter: Waiter) -> None:
-        question = wire[12:]
+        question = wire[12 : w.question_end(wire)]
         qtype = int.from_bytes(question[-4:-2], "big")
         self.asked.append(codes.type_name(qtype))
         found = self.zones.get(question[:-4])
+        if qtype == codes.IXFR:
+            found = self.differences
         loop = asyncio.get_running_loop()
         if found is None:
             loop.call_soon(waiter.failed, Failure("down"))
-        elif qtype == codes.SOA:
-            loop.call_soon(waiter.take, response(question, found[:1]))
-        else:
-            for at in range(0, len(found), self.size):
-                loop.call_soon(waiter.take, response(question if not at else b"", found[at : at + self.size]))
+            return
+        signer = self.signer(wire)
+        size = 1 if qtype == codes.SOA else self.size
+        for at in range(0, 1 if qtype == codes.SOA else len(found) or 1, size):
+            reply = response(b"" if at else question, found[at : at + size])
+            loop.call_soon(waiter.take, signer.sign(reply) if signer else reply)
+
+    def signer(self, wire: bytes) -> Signer | None:
+        """What replies to a query are signed with."""
+        signature = find(wire)
+        assert (signature is None) == (self.key is None)
+        return Signer(self.key, HMAC_SHA256, lambda: 1000, request=signature.mac) if self.key and signature else None
 
     def close(self) -> None:
         """Nothing to close."""
@@ -133,7 +162,7 @@ class Setup:
         self.heard: list[str] = []
         self.plugin.clock, self.plugin.name = self.clock, "secondary"
         self.plugin.next = lambda query: Reply.failed(query, codes.NOTIMP)
-        self.plugin.configure(Site([], plugins=[Hears(self.heard)]))
+        self.plugin.configure(Site([], plugins=[Hears(self.heard), Keys()]))
 
     async def begin(self) -> None:
         self.plugin.start()
@@ -167,6 +196,16 @@ class Hears(Plugin):
         self.heard.append(w.decode_name(origin))
 
 
+KEY = Key(w.encode_name("key"), b"secret")
+
+
+class Keys(Plugin):
+    """Has a key."""
+
+    def tsig_key(self, name: bytes) -> Key | None:
+        return KEY if name == KEY.name else None
+
+
 @contextmanager
 def served_by(server: Primary) -> Iterator[None]:
     def fake(_target: Target, _options: Options, _clock: Clock) -> Upstream:
@@ -189,11 +228,12 @@ def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 ONE_PRIMARY = "secondary {\ntransfer from 192.0.2.1\n}"
 
 
-def play(text: str, dialogue: Callable[[Setup], object]) -> None:
+def play(text: str, dialogue: Callable[[Setup], object], primary: Primary | None = None) -> None:
     """Have a dialogue, a coroutine function, with a plugin."""
 
     async def have() -> None:
         setup = Setup(text)
+        setup.primary = primary or setup.primary
         with served_by(setup.primary):
             await dialogue(setup)  # type: ignore[misc]  # it is awaitable
             setup.plugin.stop()
@@ -285,12 +325,176 @@ def test_zones_that_are_none_are_not_taken() -> None:
     play(ONE_PRIMARY, dialogue)
 
 
-@given(st.lists(st.binary(min_size=12, max_size=60), max_size=5), st.binary(max_size=40))
-def test_any_message_belongs_to_a_transfer_or_does_not(wires: list[bytes], tail: bytes) -> None:
+# --- differences ---
+
+MANY = [f"h{number} A 192.0.2.1" for number in range(SMALL)]
+
+
+def steps(*serials: int) -> list[EncodedRecord]:
+    """What IXFR brings from the first of these versions to the last: `new5` comes with serial 5, and goes again."""
+
+    def soa(serial: int) -> EncodedRecord:
+        return records(ORG, serial)[0]
+
+    made = [soa(serials[-1])]
+    for old, new in pairwise(serials):
+        removed, added = (parse_record(f"new{serial} 60 A 192.0.2.1", origin=ORG) for serial in (old, new))
+        made += [soa(old), removed, soa(new), added]
+    return [*made, soa(serials[-1])]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize(
+    ("differences", "asked"),
+    [
+        (steps(1, 2, 3), ["SOA", "IXFR"]),
+        (records(ORG, 3, "new3 A 192.0.2.1", *MANY), ["SOA", "IXFR"]),   # the zone as a whole
+        (steps(2, 3), ["SOA", "IXFR", "AXFR"]),
+        (steps(1, 2, 3)[:-1] + records(ORG, 4), ["SOA", "IXFR", "AXFR"]),
+        (steps(1, 2, 3)[:5] + steps(1, 2, 3)[6:], ["SOA", "IXFR", "AXFR"]),
+        (records(ORG, 1)[:1], ["SOA", "IXFR"]),
+        ([], ["SOA", "IXFR", "AXFR"]),
+    ],
+    ids=["differences", "whole", "of other versions", "to another version", "with a gap", "none", "nothing"],
+)
+def test_of_a_large_zone_the_differences_are_asked_for(
+    differences: list[EncodedRecord], asked: list[str], size: int
+) -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.size = size
+        setup.primary.zones[ORG] = records(ORG, 1, "new1 A 192.0.2.1", *MANY)
+        await setup.begin()
+        setup.primary.zones[ORG] = records(ORG, 3, "new3 A 192.0.2.1", *MANY)
+        setup.primary.differences = differences
+        before = setup.plugin.zone_of(ORG)
+        assert (await setup.later(105))[: len(asked)] == asked
+        await setup.later(12)
+        if len(differences) == 1:   # it has no newer version after all
+            assert setup.plugin.zone_of(ORG) is before
+            return
+        assert [setup.ask(f"new{number}.example.org") for number in (1, 2, 3)] == ["NXDOMAIN", "NXDOMAIN", "NOERROR"]
+        zone = setup.plugin.zone_of(ORG)
+        assert zone is not None
+        assert zone.serial == 3
+        assert len(since(zone, 1)) == (2 if asked[-1] == "IXFR" and differences[1].rtype == codes.SOA else 1)
+
+    play(ONE_PRIMARY, dialogue)
+
+
+@given(st.lists(st.binary(min_size=12, max_size=60), max_size=5), st.binary(max_size=40), st.sampled_from([None, 0, 1]))
+def test_any_messages_are_a_zone_or_none(wires: list[bytes], tail: bytes, known: int | None) -> None:
     question = ORG + w.QUESTION.pack(codes.AXFR, codes.IN)
-    end = primary._End(question)
-    for wire in (*wires, w.HEADER.pack(0, w.QR, 1, 2, 0, 0) + question + tail):
-        assert end.is_last(wire) in (True, False, None)
+    reading, old = Reading(known), None
+    found = [*wires, w.HEADER.pack(0, w.QR, 1, 2, 0, 0) + question + tail]
+    for wire in found:
+        assert reading.take(wire) is reading.ended
+    if known is not None:
+        builder = Builder(ORG)
+        builder.add(records(ORG, known)[0])
+        old = builder.build()
+    with pytest.raises((ValueError, Malformed)):
+        build(ORG, found, old, incremental=reading.incremental)
+
+
+@given(st.lists(st.sampled_from([1, 2, 3, None]), max_size=9), st.integers(1, 4))
+def test_any_records_end_or_do_not(serials: list[int | None], size: int) -> None:
+    """Whatever the order of SOA records and others, what is taken for a zone has the serial that came first."""
+    found = [records(ORG, serial)[0] if serial else parse_record("a 60 A 192.0.2.1", origin=ORG) for serial in serials]
+    old = build(ORG, [response(b"", records(ORG, 1, "b A 192.0.2.1"))], None, incremental=False)
+    reading, wires = Reading(1), []
+    for at in range(0, len(found), size):
+        wires.append(response(b"", found[at : at + size]))
+        if reading.take(wires[-1]):
+            break
+    try:
+        zone = build(ORG, wires, old, incremental=reading.incremental)
+    except ValueError:
+        return
+    assert zone is old or zone.serial == serials[0] or not reading.ended or not reading.incremental
+
+
+# --- bounds ---
+
+
+def test_a_transfer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = records(ORG, 1, *MANY)
+        monkeypatch.setattr(primary, "_MOST", 400)
+        await setup.begin()
+        assert setup.ask("h1.example.org") == "SERVFAIL"
+        monkeypatch.setattr(primary, "_MOST", 4000)
+        await setup.later(0.25)
+        assert setup.ask("h1.example.org") == "NOERROR"
+
+    play(ONE_PRIMARY, dialogue)
+
+
+def test_a_transfer_that_drips_has_its_time() -> None:
+    clock = FakeClock()
+    question = ORG + w.QUESTION.pack(codes.AXFR, codes.IN)
+    waiter = primary._Waiter(clock, question, Reading(), None, "primary")
+    assert waiter.due == clock.now() + 10
+    end = clock.now() + 7200
+    found = records(ORG, 1, *MANY)
+    for number in range(800):
+        clock.advance(9)
+        assert not waiter.take(response(question, found[:2]) if not number else response(b"", found[1:2]))
+        assert not waiter.take(b"\0")
+    assert waiter.due == end
+
+
+# --- signatures ---
+
+KEYED = "secondary {\ntransfer from 192.0.2.1 key key.\n}"
+
+
+def test_transfers_are_signed_where_there_is_a_key() -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = records(ORG, 1, "new1 A 192.0.2.1", *MANY)
+        setup.primary.key = KEY
+        await setup.begin()
+        assert setup.ask("h1.example.org") == "NOERROR"
+        setup.primary.zones[ORG] = records(ORG, 2, "new2 A 192.0.2.1", *MANY)
+        setup.primary.differences = steps(1, 2)
+        assert await setup.later(105) == ["SOA", "IXFR"]
+        assert setup.ask("new2.example.org") == "NOERROR"
+
+    play(KEYED, dialogue)
+
+
+class Unsigned(Primary):
+    """Does not sign all of its replies as it should."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+        self.key = KEY
+
+    def signer(self, wire: bytes) -> Signer | None:
+        signer = super().signer(wire)
+        if signer is not None:
+            sign, count = signer.sign, iter(range(100))
+            signer.sign = lambda wire: sign(wire) if next(count) < self.left else wire  # type: ignore[method-assign]
+        return signer
+
+
+@pytest.mark.parametrize("left", [0, 1, 21])
+def test_replies_that_are_not_signed_do_not_count(left: int, capsys: pytest.CaptureFixture[str]) -> None:
+    async def dialogue(setup: Setup) -> None:
+        setup.primary.zones[ORG] = records(ORG, 1, *MANY)   # in 22 messages
+        await setup.begin()
+        assert setup.ask("h1.example.org") == "SERVFAIL"
+
+    play(KEYED, dialogue, Unsigned(left))
+    expected = "reply of primary is not believed" if not left else "the last message of primary is not signed"
+    assert expected in capsys.readouterr().out
+
+
+def test_a_key_is_one_of_the_server_block() -> None:
+    plugin = parse("secondary {\ntransfer from 192.0.2.1 key other.\n}")
+    expected = r"Corefile:2:29: there is no key 'other\.', expected one that tsig has in this server block"
+    with pytest.raises(ConfigError, match=expected):
+        plugin.configure(Site([], plugins=[Keys()]))
 
 
 # --- catalogs ---

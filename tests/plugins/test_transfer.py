@@ -17,14 +17,20 @@ from corepy.errors import ConfigError
 from corepy.plugin import Plugin
 from corepy.plugins.transfer import Rule, Transfer
 from corepy.plugins.transfer.messages import known_serial
+from corepy.plugins.transfer.notices import Notice
 from corepy.query import Endpoint, Query, Reply
 from corepy.records import decode, encode, parse_record
+from corepy.signed import Signed
 from corepy.site import Site
 from corepy.testing import FakeClock, Running, make_query, message
-from corepy.zone import Builder, Zone
+from corepy.tsig import HMAC_SHA256, Key, Signer, find, verify
+from corepy.upstream import Ask
+from corepy.words import Word
+from corepy.zone import EVERYBODY, Builder, Peer, Zone, succeed
 
 ORG, NET = w.encode_name("example.org"), w.encode_name("example.net")
-ONE, TWO = Address.of("192.0.2.1", 53), Address.of("192.0.2.2", 5353)
+SHA1 = w.encode_name("hmac-sha1")
+ONE, TWO, ALL = Peer(Address.of("192.0.2.1", 53)), Peer(Address.of("192.0.2.2", 5353)), Peer(EVERYBODY)
 EXPECTED = "expected an IP address, or one with a port"
 
 
@@ -41,12 +47,17 @@ def parse(text: str) -> Transfer:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("transfer {\nto *\n}", Transfer([Rule((ORG,), anyone=True)])),
-        ("transfer {\nto 192.0.2.1 * 192.0.2.2:5353\n}", Transfer([Rule((ORG,), [ONE, TWO], anyone=True)])),
+        ("transfer {\nto *\n}", Transfer([Rule((ORG,), [ALL])])),
+        ("transfer {\nto 192.0.2.1 * 192.0.2.2:5353\n}", Transfer([Rule((ORG,), [ONE, ALL, TWO])])),
         ("transfer example.net {\nto 192.0.2.1\nto [::1]:5300\nsource 192.0.2.9\n}",
-         Transfer([Rule((NET,), [ONE, Address.of("::1", 5300)], source=Address.of("192.0.2.9", 0))])),
+         Transfer([Rule((NET,), [ONE, Peer(Address.of("::1", 5300))], source=Address.of("192.0.2.9", 0))])),
         ("transfer {\nto *\n}\ntransfer example.net {\nto 192.0.2.1\n}",
-         Transfer([Rule((ORG,), anyone=True), Rule((NET,), [ONE])])),
+         Transfer([Rule((ORG,), [ALL]), Rule((NET,), [ONE])])),
+        ("transfer {\nto * key a.\nto 192.0.2.1 key b hmac-sha1\n}",
+         Transfer([Rule((ORG,), [ALL._replace(key=Word("a.")), ONE._replace(key=Word("b"), algorithm=SHA1)])])),
+        ("transfer {\nto key a\n}", "2:4: 'to' has a key and no address, expected an address in front of it"),
+        ("transfer {\nto * key\n}",
+         "2:6: a key without a name, expected the name of a key that tsig has in this server block"),
         ("transfer", "1:1: 'to' is missing, expected to ADDRESS... in the block"),
         ("transfer {\nsource 192.0.2.1\n}", "3:1: 'to' is missing, expected to ADDRESS... in the block"),
         ("transfer {\nto\n}", "2:1: 'to' lacks an argument, expected an address, or *"),
@@ -65,18 +76,27 @@ def test_lines(text: str, expected: Transfer | str) -> None:
     assert result == expected
 
 
+KEY = Key(b"\3one\0", b"secret")
+
+
 class Zones(Plugin):
-    """A plugin with two zones, one of them too large for a message."""
+    """A plugin with two zones, one of them too large for a message, and a key."""
 
     def __init__(self) -> None:
         self.zones: dict[bytes, Zone] = {}
         for origin, size in (ORG, 3), (w.encode_name("sub.example.org"), 3000):
-            builder = Builder(origin)
-            builder.add(parse_record("@ SOA ns root 5 2 3 4 5", origin=origin))
-            builder.add(parse_record("@ NS ns", origin=origin))
-            for number in range(size):
-                builder.add(parse_record(f"h{number} TXT {'x' * 50}", origin=origin))
-            self.zones[origin] = builder.build()
+            self.zones[origin] = self.make(origin, size, 5)
+
+    def make(self, origin: bytes, size: int, serial: int) -> Zone:
+        builder = Builder(origin)
+        builder.add(parse_record(f"@ SOA ns root {serial} 2 3 4 5", origin=origin))
+        builder.add(parse_record("@ NS ns", origin=origin))
+        for number in range(size):
+            builder.add(parse_record(f"h{number} TXT {'x' * 50}", origin=origin))
+        return builder.build()
+
+    def tsig_key(self, name: bytes) -> Key | None:
+        return KEY if name == KEY.name else None
 
     def zone_of(self, origin: bytes) -> Zone | None:
         return self.zones.get(origin)
@@ -96,6 +116,13 @@ def ixfr(name: str, *serials: int, transport: str = "tcp", client: str = "192.0.
     wire = message(name, "IXFR")
     wire = wire[:8] + len(records).to_bytes(2, "big") + wire[10:] + encode(wire[12:-4], records)
     return Query(wire, Endpoint(transport, "dns://:53"), Address.of(client, 4242))
+
+
+def signed(query: Query, key: bytes | None) -> Query:
+    """The query as if tsig had found the signature of this key to be right."""
+    query.signed = Signed(query.wire)
+    query.signed.key = key
+    return query
 
 
 def axfr(name: str, transport: str = "tcp", client: str = "192.0.2.1") -> Query:
@@ -136,6 +163,50 @@ def test_transfers(query: Query, expected: tuple[str, int, int]) -> None:
     assert said(started(RULES), query) == expected
 
 
+KEYED = "transfer {\nto 192.0.2.1 key One.\nto 192.0.2.2\n}\ntransfer sub.example.org {\nto * key one\n}"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (signed(axfr("example.org"), b"\3one\0"), "NOERROR"),
+        (signed(axfr("example.org"), b"\3two\0"), "REFUSED"),
+        (signed(axfr("example.org"), None), "REFUSED"),
+        (axfr("example.org"), "REFUSED"),
+        (axfr("example.org", client="192.0.2.2"), "NOERROR"),
+        (signed(axfr("example.org", client="192.0.2.3"), b"\3one\0"), "REFUSED"),
+        (signed(axfr("sub.example.org", client="192.0.2.3"), b"\3one\0"), "NOERROR"),
+        (axfr("sub.example.org", client="192.0.2.3"), "REFUSED"),
+    ],
+)
+def test_keys_say_who_may(query: Query, expected: str) -> None:
+    assert said(started(KEYED), query)[0] == expected
+
+
+def test_a_key_is_one_of_the_server_block() -> None:
+    plugin = parse("transfer {\nto * key two.\n}")
+    with pytest.raises(ConfigError, match=r"Corefile:2:10: there is no key 'two\.', expected one that tsig has"):
+        plugin.configure(Site([], plugins=[Zones()]))
+
+
+def test_who_has_a_version_that_is_known_gets_the_differences() -> None:
+    plugin = started(RULES)
+    zones = plugin._sources[0]
+    assert isinstance(zones, Zones)
+    old = zones.zones[ORG] = zones.make(ORG, 100, 5)
+    zones.zones[ORG] = new = zones.make(ORG, 101, 6)
+    succeed(old, new)
+    for serial, count in (5, 5), (4, 104), (6, 1), (7, 104):
+        assert said(plugin, ixfr("example.org", serial)) == ("NOERROR", 1, count), serial
+    assert said(plugin, axfr("example.org")) == ("NOERROR", 1, 104)
+    reply = plugin.serve(ixfr("example.org", 5))
+    assert isinstance(reply, Reply)
+    found = decode(reply.wire)[0]
+    assert [record.rdata[-20:-16] if record.rtype == codes.SOA else record.owner[:5] for record in found] == [
+        b"\0\0\0\6", b"\0\0\0\5", b"\0\0\0\6", b"\4h100", b"\0\0\0\6",
+    ]  # fmt: skip
+
+
 def test_a_transfer_begins_and_ends_with_the_soa() -> None:
     reply = started(RULES).serve(axfr("sub.example.org"))
     assert isinstance(reply, Reply)
@@ -168,6 +239,37 @@ def test_who_is_listed_is_notified_until_it_accepts(tmp_path: Path, capsys: pyte
             reply = running.ask("example.org", "AXFR", "tcp")
             assert w.HEADER.unpack_from(reply.wire)[3] == 2
     assert f"NOTIFY for zone example.org. was not accepted by 127.0.0.1:{port}: NOTIMP" in capsys.readouterr().out
+
+
+class Secondary:
+    """An upstream that keeps what it is sent."""
+
+    name = "secondary"
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.over_udp: Ask = lambda wire, _waiter: self.sent.append(wire)
+        self.over_tcp: Ask = self.over_udp
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_notice_is_signed_and_so_is_its_reply(capsys: pytest.CaptureFixture[str]) -> None:
+    server, clock = Secondary(), FakeClock()
+    complaints: list[str] = []
+    notice = Notice(ORG, server, clock, complaints.append, KEY)
+    notice.send()
+    for made in (None, Key(KEY.name, b"other"), KEY):
+        query = server.sent[-1]
+        signature = find(query)
+        assert signature is not None
+        assert verify(query, signature, {KEY.name: KEY}, clock.wall()) == KEY
+        reply = message("example.org", "SOA", flags=w.QR | codes.NOTIFY << 11)
+        if made is not None:
+            reply = Signer(made, HMAC_SHA256, clock.wall, request=signature.mac).sign(reply)
+        assert notice.take(reply)
+    assert (len(server.sent), complaints, capsys.readouterr().out) == (3, [], "")
 
 
 @pytest.mark.skipif(shutil.which("kdig") is None, reason="kdig, of Debian's knot-dnsutils, is not there")
