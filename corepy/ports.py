@@ -43,6 +43,9 @@ _CLOGGED: Final = 256
 """Connections whose client does not read, over all ports: with `stream.WRITE_BUFFER` and two replies each, 96 MiB. The
 one that has not read longest is closed for another."""
 
+PAUSES: Final = Counter(
+    "corepy_tcp_accept_pauses_total", "Times that no connection could be taken, for want of descriptors or memory."
+)
 NOT_RECEIVED: Final = Counter(
     "corepy_udp_receive_drops_total", "Datagrams that came while the receive buffer was full.", ("server",)
 )
@@ -236,6 +239,7 @@ class StreamPort:
             client.close()
 
     def _pause(self) -> None:
+        PAUSES.add()
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._timers[1:] = [self._clock.later(_SWEEP, self._listen)]
