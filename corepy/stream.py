@@ -33,7 +33,7 @@ MAX_UNREAD: Final = 1 << 20
 """Octets of replies that wait for a client at the most. Only what it had asked before it stopped to read can get there;
 it is then closed, since it has left as much unread as the kernel holds for it besides."""
 _PIECE: Final = 64 * 1024
-"""Octets that are written in one go, before it is known whether the client reads: one of the largest replies."""
+"""Octets of replies that are made in one go, after which others have their turn: one of the largest."""
 HELD_BACK: Final = Counter(
     "corepy_tcp_held_back_total", "Times that a client's next queries had to wait.", ("reason",)
 )
@@ -114,7 +114,7 @@ class Connection(asyncio.BufferedProtocol):
         self.clogged = False     # the client does not read
         self._outbox: list[bytes] = []
         self._octets = 0         # in the outbox
-        self._backlog: list[bytes] = []   # queries that came with those whose replies nobody reads
+        self._backlog: list[bytes] = []   # queries that have come, and whose turn it is not yet
         self._rests: list[Iterator[bytes]] = []   # of replies with more messages, until the client reads again
 
     # --- asyncio.BufferedProtocol ---
@@ -179,10 +179,7 @@ class Connection(asyncio.BufferedProtocol):
         rests, self._rests = self._rests, []
         for rest in rests:
             self._go_on(rest)
-        backlog, self._backlog = self._backlog, []
-        self._work(backlog)
-        self._hold_or_go_on()
-        self._close_if_done()
+        self._work_on()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is gone; replies that still come have nowhere to go."""
@@ -205,15 +202,23 @@ class Connection(asyncio.BufferedProtocol):
         return rest
 
     def _work(self, messages: list[bytes]) -> None:
-        """Answer messages one by one, as long as the client reads what comes of them."""
+        """Answer messages, a piece of replies in a round of the loop, as long as the client reads them."""
         for at, message in enumerate(messages, 1):
             self._receive(message)
             if self._octets > _PIECE:
-                self._flush()
-                if self.clogged:
-                    self._backlog = messages[at:]
-                    return
+                self._backlog = messages[at:]
+                break
         self._flush()
+        if self._backlog and not self.clogged:
+            asyncio.get_running_loop().call_soon(self._work_on)
+
+    def _work_on(self) -> None:
+        """It is their turn again."""
+        if not self.clogged and not self.transport.is_closing():
+            backlog, self._backlog = self._backlog, []
+            self._work(backlog)
+            self._hold_or_go_on()
+            self._close_if_done()
 
     def _receive(self, message: bytes) -> None:
         slot = self.slot
@@ -289,9 +294,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hold_or_go_on(self) -> None:
         """Read on as long as this client neither has too much unanswered nor too much unread."""
-        hold = self._finished or self.clogged or self.pending > MAX_PENDING
+        full = self.pending > MAX_PENDING
+        hold = self._finished or self.clogged or full or bool(self._backlog)
         if hold != self._held and not self.transport.is_closing():
-            if hold and not self._finished and not self.clogged:
+            if full:
                 HELD_BACK.add("unanswered")
             self._held = hold
             (self.transport.pause_reading if hold else self.transport.resume_reading)()

@@ -294,31 +294,74 @@ class Unread(Dialogue):
         return []
 
 
+async def rounds(count: int = 50) -> None:
+    """Let the loop take its turns."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 def test_queries_wait_while_nobody_reads_the_replies_to_those_before_them() -> None:
-    talk = Unread()
-    names = [f"{number}.example." for number in range(100)]
-    rounds = 0
-    talk.connection.data_received(b"".join(frame(message(name)) for name in names))
-    while talk.connection.clogged:
-        assert talk.far.unread <= WRITE_BUFFER + (1 << 16) + (1 << 15) + 512
-        assert not talk.connection.idle
-        assert talk.unread == [talk.connection]
-        rounds += 1
-        talk.far.read()
-    assert rounds >= 100 * (1 << 15) // (WRITE_BUFFER + (1 << 16)) - 1
-    assert talk.transport.reading
-    assert len(talk.clients) == len(names)
+    async def test() -> int:
+        talk = Unread()
+        names = [f"{number}.example." for number in range(100)]
+        talk.connection.data_received(b"".join(frame(message(name)) for name in names))
+        reads = 0
+        await rounds()
+        while talk.connection.clogged:
+            assert talk.far.unread <= WRITE_BUFFER + (1 << 16) + (1 << 15) + 512
+            assert not talk.connection.idle
+            assert not talk.transport.reading
+            assert talk.unread == [talk.connection]
+            reads += 1
+            talk.far.read()
+            await rounds()
+        assert talk.transport.reading
+        assert len(talk.clients) == len(names)
+        return reads
+
+    assert asyncio.run(test()) >= 100 * (1 << 15) // (WRITE_BUFFER + (1 << 17))
+
+
+def test_large_replies_leave_others_their_turn() -> None:
+    async def test() -> None:
+        talk = Unread()
+        talk.connection.data_received(b"".join(frame(message("x.")) for _ in range(7)))
+        assert len(talk.clients) == 2  # 64 KiB
+        assert not talk.transport.reading
+        await rounds(1)
+        assert len(talk.clients) == 4
+        await rounds()
+        assert len(talk.clients) == 7
+        assert talk.transport.reading
+
+    asyncio.run(test())
 
 
 def test_who_half_closes_and_reads_late_gets_all() -> None:
-    talk = Unread()
-    talk.connection.data_received(b"".join(frame(message(f"{number}.example.")) for number in range(30)))
-    assert talk.connection.eof_received()
-    while talk.connection.clogged:
-        assert not talk.transport.end
-        talk.far.read()
-    assert len(talk.clients) == 30
-    assert talk.transport.end == "closed"
+    async def test() -> None:
+        talk = Unread()
+        talk.connection.data_received(b"".join(frame(message(f"{number}.example.")) for number in range(30)))
+        assert talk.connection.eof_received()
+        while not talk.transport.end:
+            await rounds()
+            if talk.connection.clogged:
+                talk.far.read()
+        assert len(talk.clients) == 30
+        assert talk.transport.end == "closed"
+
+    asyncio.run(test())
+
+
+def test_who_is_gone_is_answered_no_more() -> None:
+    async def test() -> None:
+        talk = Unread()
+        talk.connection.data_received(b"".join(frame(message("x.")) for _ in range(7)))
+        talk.transport.abort()
+        talk.connection.connection_lost(None)
+        await rounds()
+        assert len(talk.clients) == 2
+
+    asyncio.run(test())
 
 
 def test_late_replies_that_nobody_reads_have_a_bound() -> None:
@@ -333,12 +376,16 @@ def test_late_replies_that_nobody_reads_have_a_bound() -> None:
 
 
 def test_late_replies_give_no_time_to_who_does_not_read() -> None:
-    talk = Unread()
-    talk.connection.data_received(frame(message("later.")) + b"".join(frame(message("x.")) for _ in range(20)))
-    assert talk.seconds == 5
-    talk.clock.advance(1)
-    talk.release("later.")
-    assert talk.seconds == 4
+    async def test() -> None:
+        talk = Unread()
+        talk.connection.data_received(frame(message("later.")) + b"".join(frame(message("x.")) for _ in range(20)))
+        await rounds()
+        assert talk.seconds == 5
+        talk.clock.advance(1)
+        talk.release("later.")
+        assert talk.seconds == 4
+
+    asyncio.run(test())
 
 
 def test_who_has_too_much_unanswered_may_not_ask() -> None:

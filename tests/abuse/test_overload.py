@@ -108,11 +108,11 @@ def test_connections_that_cannot_be_taken_wait_and_that_is_counted(
 
 def test_queries_that_wait_for_upstreams_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corepy.plugins.forward.forward.MAX_CONCURRENT", 3)
-    with FakeUpstreams() as upstreams, Running(". {\n forward . 192.0.2.53 {\n max_connect_attempts 1\n }\n}\n") as running:
-        with running.client() as client:
-            for number in range(5):
-                client.send(message(f"{number}.example."))
-            assert [client.receive().rcode for _ in range(2)] == [codes.REFUSED] * 2
-            for asked in running.call(lambda: upstreams["192.0.2.53"].waiting):
-                running.call(asked.fail)
-            assert [client.receive().rcode for _ in range(3)] == [codes.SERVFAIL] * 3
+    text = ". {\n forward . 192.0.2.53 {\n max_connect_attempts 1\n }\n}\n"
+    with FakeUpstreams() as upstreams, Running(text) as running, running.client() as client:
+        for number in range(5):
+            client.send(message(f"{number}.example."))
+        assert [client.receive().rcode for _ in range(2)] == [codes.REFUSED] * 2
+        for asked in running.call(lambda: upstreams["192.0.2.53"].waiting):
+            running.call(asked.fail)
+        assert [client.receive().rcode for _ in range(3)] == [codes.SERVFAIL] * 3
