@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from corepy import registry
 from corepy.rules import MISTAKE, RULES, ConfigWarning, Rule
 from corepy.source import Source
 from corepy.validate import validate
 
 ROOT = Path(__file__).parents[1]
 
-for each in ROOT.glob("plugins/*/lint.py"):
-    import_module(f"corepy.plugins.{each.parent.name}.lint")   # so that its rules are there
+for each in registry.built_in():
+    registry.find(each)   # so that its rules are there
 
 
 DOCUMENT = ROOT / "docs/lint.md"
@@ -111,6 +111,36 @@ def test_what_is_as_it_should_be(text: str) -> None:
         (". {\n forward a ::2\n}", []),
         ("a {\n forward . ::2 127.0.0.1\n}", ["CPY208 2:16: 127.0.0.1:53 is this server block"]),
         ("a:54 {\n forward . 127.0.0.1\n}", []),
+        (
+            "a {\n acl {\n  allow net ::1\n }\n acl b.a {\n  allow type A\n }\n whoami\n}",
+            ["CPY213 2:2: no query is kept out"],
+        ),
+        (
+            "a {\n acl {\n  filter type *\n  allow net ::1\n }\n acl b.a {\n  allow\n }\n whoami\n}",
+            ["CPY214 4:3: no query gets to this rule"],
+        ),
+        ("a {\n acl {\n  allow net ::1\n  block\n }\n whoami\n}", []),
+        (
+            "a {\n auto\n transfer {\n  to ::1 *\n }\n}",
+            ["CPY211 2:2: there is no directory, and so no zone", "CPY215 4:10: everyone may have the zones"],
+        ),
+        ("a {\n secondary {\n  transfer from ::1\n }\n acl {\n  block net ::2\n }\n transfer {\n  to *\n }\n}", []),
+        ("a {\n pprof 0.0.0.0:6053\n whoami\n}", ["CPY216 2:2: profiles are not for this machine alone"]),
+        ("a {\n pprof [::1]:6053\n whoami\n}", []),
+        (
+            "a {\n secondary {\n  transfer from ::1\n }\n whoami\n}",
+            ["CPY102 5:2: 'whoami' is never reached: no query gets past 'secondary'"],
+        ),
+        ("a {\n secondary {\n  transfer from ::1\n  fallthrough\n }\n whoami\n}", []),
+        (". {\n grpc . 192.0.2.1\n}", ["CPY207 2:2: anyone may have any name looked up"]),
+        (
+            "a {\n grpc . 192.0.2.1 {\n  policy random\n }\n whoami\n}",
+            [
+                "CPY206 3:3: there is but one upstream to choose",
+                "CPY102 5:2: 'whoami' is never reached: no query gets past 'grpc'",
+            ],
+        ),
+        ("a {\n grpc a 192.0.2.1 {\n  except b.a\n }\n whoami\n}", []),
         ("a {\n bind ::1\n forward . 127.0.0.1\n}", []),
         (
             "a {\n file nowhere\n}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -11,7 +11,8 @@ from corepy import codes
 from corepy import wire as w
 from corepy.metrics import Counter
 from corepy.networks import NetworkSet
-from corepy.plugin import Directive, Outcome, Plugin, Query, Reply
+from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugins.acl import lint
 from corepy.words import Word, nearest, shown
 
 if TYPE_CHECKING:
@@ -117,6 +118,15 @@ class Acl(Plugin):
                 if (types is None or qtype in types) and (networks is None or packed in networks):
                     return rule, zones
         return _NO_RULE, ()
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the rules
+        """Look for what the rules do not do."""
+        places = iter(self._places)
+        rules = [
+            [(next(places), rule.action is _ALLOW, rule.types is None and rule.networks is None) for rule in each.rules]
+            for each in self.lists
+        ]
+        return lint.check(rules, lines[0].at)
 
     def branches(self) -> Sequence[Position]:
         """The lines of all lists."""

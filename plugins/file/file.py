@@ -69,9 +69,10 @@ class File(Plugin):
         return () if self.fallthrough.zones else tuple(self.sources)
 
     def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the paths
-        """Read the files, as `start` does."""
+        """Read the files, as `start` does; those that `sign` is going to write need not be there."""
+        written = any(plugin.name == "sign" for each in site.blocks for plugin in each.plugins)
         for origin, source in self.sources.items():
-            yield from lint.check(origin, source)
+            yield from lint.check(origin, source, written=written)
 
     async def start(self) -> None:
         """Read the files, and look at them from time to time. Raises ConfigError where one cannot be served.

@@ -20,8 +20,8 @@ NO_FILE: Final = Rule(
 )
 
 
-def check(origin: bytes, source: Source) -> Iterator[ConfigError]:
-    """Read the file of a zone (a key)."""
+def check(origin: bytes, source: Source, *, written: bool = False) -> Iterator[ConfigError]:
+    """Read the file of a zone (a key); `written`: it need not be there, since the server itself writes such files."""
     try:
         load(source.path, origin)
     except ZoneError as error:
@@ -30,4 +30,7 @@ def check(origin: bytes, source: Source) -> Iterator[ConfigError]:
         reason = f"{error.strerror or error}: zone {w.decode_name(origin)}"
         what = f"cannot read zone file {shown(str(source.path))}: {reason}"
         at = source.at or NOWHERE
-        yield NO_FILE.warn(what, at) if source.reload else ConfigError(what, at)
+        if not source.reload:
+            yield ConfigError(what, at)
+        elif not written:
+            yield NO_FILE.warn(what, at)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 from corepy import codes
 from corepy.metrics import Counter
 from corepy.plugin import Address, ConfigError, Failure, Outcome, Plugin, Query
-from corepy.plugins.forward import lint
 from corepy.plugins.forward.asked import Asked
 from corepy.plugins.forward.setup import Sources, read
-from corepy.upstream import Check, Host, Options, Target, Watched, connect, draw, look_up, look_up_by_system
+from corepy.upstream import Check, Host, Options, Target, Watched, connect, draw, lint, look_up, look_up_by_system
 from corepy.upstream.lines import falls_under
 from corepy.upstream.policy import random
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import codes
 from corepy.fallthrough import Fallthrough
 from corepy.metrics import Counter, Histogram
-from corepy.plugin import Failure, Outcome, Plugin, Query, Reply
+from corepy.plugin import ConfigError, Failure, Outcome, Plugin, Query, Reply
 from corepy.plugins.grpc.setup import Sources, read
-from corepy.upstream import Options, Target, Upstream, ask_any, connect, match
+from corepy.upstream import Options, Target, Upstream, ask_any, connect, lint, match
 from corepy.upstream.lines import falls_under
 from corepy.upstream.match import is_whole, rcode_of
 from corepy.upstream.policy import random
@@ -62,6 +62,14 @@ class Grpc(Plugin):
         self.site = site
         if self.sources is not None:
             self.to, self.options = self.sources.read(site.path)
+
+    def ends(self) -> Sequence[bytes]:
+        """The zone, unless some of its names are for others."""
+        return () if self.excepted or self.fallthrough.zones else (self.zone,)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:
+        """Look at who may ask, and who is asked."""
+        return lint.check(self.zone, self.to, lines[0], site)
 
     def start(self) -> None:
         """Get hold of the upstreams; none is connected to yet."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy import http, profiles
 from corepy.plugin import ConfigError, Directive, Plugin
+from corepy.plugins.pprof import lint
 from corepy.words import Word, shown
+
+if TYPE_CHECKING:
+    from corepy.site import Site
 
 _ROOT: Final = "/debug/pprof"
 _LONGEST: Final = 600.0
@@ -53,6 +57,10 @@ class Pprof(Plugin):
             rate = option.optional()
             plugin.block = 1 if rate is None else _nanoseconds(option, rate)
         return plugin
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the address
+        """Look at who may take profiles."""
+        return lint.check(self.host, lines[0].at)
 
     async def start(self) -> None:
         """Open the endpoint. Raises OSError where the address cannot be had."""

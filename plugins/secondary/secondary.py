@@ -80,6 +80,10 @@ class Secondary(Plugin):
         peers = [peer for source in self.sources.values() for peer in source.primaries]
         self._keys = keys_of(peers, site.plugins, self.name)
 
+    def ends(self) -> Sequence[bytes]:
+        """The zones, unless some of their names fall through."""
+        return () if self.fallthrough.zones else tuple(self.sources)
+
     def start(self) -> None:
         """Begin to fetch the zones; until they are there, they fail."""
         for origin, source in self.sources.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from corepy import codes
 from corepy import wire as w
-from corepy.plugin import Address, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugin import Address, ConfigError, Directive, Outcome, Plugin, Query, Reply
+from corepy.plugins.transfer import lint
 from corepy.plugins.transfer.messages import incremental, known_serial, unchanged, whole
 from corepy.plugins.transfer.notices import Notice
 from corepy.tsig import Key
@@ -65,6 +66,10 @@ class Transfer(Plugin):
         """Know the other plugins of the block, and the keys that they have."""
         self._site = site
         self._keys = keys_of([peer for rule in self.rules for peer in rule.to], site.plugins, self.name)
+
+    def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:
+        """Look at who may have the zones."""
+        return lint.check(lines, [plugin.name for plugin in site.plugins])
 
     def start(self) -> None:
         """Find out which plugins have zones."""

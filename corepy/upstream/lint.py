@@ -1,4 +1,4 @@
-"""What a `forward` line says and seldom means."""
+"""What a line that names upstreams says and seldom means."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from corepy.plugin import ConfigError, Directive
 from corepy.rules import Rule
-from corepy.upstream import Host, Target
+from corepy.upstream.base import Target
+from corepy.upstream.targets import Host
 from corepy.words import shown
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ _ROOT: Final = b"\0"
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 _GUARDS: Final = ("acl", "tsig")
 """Directives that let only some clients ask, whoever builds them."""
+_FORGED: Final = ("dns", "quic")
+"""Schemes over UDP, where a source address is easily forged."""
 
 ONE_UPSTREAM: Final = Rule(
     "CPY206",
@@ -64,7 +67,8 @@ def check(zone: bytes, to: Sequence[Target | Host], directive: Directive, site: 
 
 def _is_open(site: Site) -> bool:
     """Whether everyone can reach the block, and ask for names of the whole tree."""
-    reached = any(host in _EVERYWHERE for host in site.hosts) and any(key.zone == _ROOT for key in site.keys)
+    root = any(key.zone == _ROOT and key.scheme in _FORGED for key in site.keys)
+    reached = root and any(host in _EVERYWHERE for host in site.hosts)
     return reached and site.takes is None and not any(plugin.name in _GUARDS for plugin in site.plugins)
 
 
