@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from corepy import codes
@@ -100,7 +101,7 @@ class Listener:
         if outcome.__class__ is Reply:
             return outcome
         self.pending += 1
-        return settle(outcome).then(self._arrived, lambda error: self._failed_late(query, error))
+        return settle(outcome).then(self._arrived, partial(self._failed_late, query))
 
     def seal(self, query: Query, reply: Reply) -> bytes:
         """The octets for the client, none for silence; never raises."""
