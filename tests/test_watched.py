@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from corepy.testing import FakeClock
-from corepy.watched import WatchedFile
+from corepy.watched import WatchedFile, in_thread
 
 
 class Seen:
@@ -28,6 +29,15 @@ class Seen:
         self.clock.advance(seconds)
         if self.file.reading is not None:
             await self.file.reading
+
+
+def test_a_thread_gives_others_their_turn_soon() -> None:
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(0.005)
+        assert asyncio.run(in_thread(sys.getswitchinterval)) < 0.001
+    finally:
+        sys.setswitchinterval(before)
 
 
 @pytest.fixture

@@ -203,7 +203,9 @@ def signed() -> Zone:
         "@ SOA ns root 7 7200 3600 1209600 60", "@ NS ns", "@ NSEC *.c A", "*.c CNAME www", "*.c NSEC leaf.ent A",
         "leaf.ent A 192.0.2.1", "leaf.ent NSEC plain A", "plain NS ns.plain", "plain NSEC sub NS",
         "ns.plain A 192.0.2.2", "sub NS ns.sub", "sub DS 1 8 2 00", "sub NSEC *.wild NS DS", "*.wild TXT x",
-        "*.wild NSEC www TXT", "www A 192.0.2.80", "www NSEC @ A",
+        "*.wild NSEC tonone TXT", "tonone CNAME none", "tonone NSEC tonowhere CNAME", "tonowhere CNAME x.wild",
+        "tonowhere NSEC towild CNAME", "towild CNAME loop.wild", "towild NSEC www CNAME", "www A 192.0.2.80",
+        "www NSEC @ A",
     ]  # fmt: skip
     for row in rows:
         owner, rtype, _ = row.split(" ", 2)
@@ -231,6 +233,8 @@ def signed() -> Zone:
         ("x.wild.example.org", "A", "NOERROR aa /  / :SOA :RRSIG *.wild.:NSEC *.wild.:RRSIG / "),
         ("x.c.example.org", "A",
          "NOERROR aa / x.c.:CNAME x.c.:RRSIG www.:A www.:RRSIG / :NS :RRSIG *.c.:NSEC *.c.:RRSIG / "),
+        ("x.c.example.org", "TXT",
+         "NOERROR aa / x.c.:CNAME x.c.:RRSIG / :SOA :RRSIG www.:NSEC www.:RRSIG *.c.:NSEC *.c.:RRSIG / "),
         ("x.plain.example.org", "A", "NOERROR /  / plain.:NS plain.:NSEC plain.:RRSIG / ns.plain.:A ns.plain.:RRSIG"),
         ("x.sub.example.org", "A", "NOERROR /  / sub.:NS sub.:DS sub.:RRSIG / "),
         ("plain.example.org", "DS", "NOERROR aa /  / :SOA :RRSIG plain.:NSEC plain.:RRSIG / "),
@@ -240,6 +244,32 @@ def test_questions_with_do(signed: Zone, name: str, qtype: str, expected: str) -
     reply = Authority(signed, no_server).answer(make_query(name, qtype, edns=4096, do=True))
     assert isinstance(reply, Reply)
     assert said(reply) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "rcode", "records", "expected"),
+    [
+        ("tonone", codes.NXDOMAIN, [],
+         "NXDOMAIN aa / tonone.:CNAME tonone.:RRSIG / :SOA :RRSIG leaf.ent.:NSEC leaf.ent.:RRSIG :NSEC :RRSIG / "),
+        ("tonowhere", codes.NOERROR, [],
+         "NOERROR aa / tonowhere.:CNAME tonowhere.:RRSIG / :SOA :RRSIG *.wild.:NSEC *.wild.:RRSIG / "),
+        ("towild", codes.NOERROR, ["loop.wild.example.org. 60 TXT x"],
+         "NOERROR aa / towild.:CNAME towild.:RRSIG loop.wild.:TXT / :NS :RRSIG *.wild.:NSEC *.wild.:RRSIG / "),
+    ],
+)  # fmt: skip
+def test_what_the_server_says_of_targets_in_the_zone_is_proved(
+    signed: Zone, name: str, rcode: int, records: list[str], expected: str
+) -> None:
+    async def ask() -> Reply:
+        async def resolve(_name: bytes, _qtype: int, query: Query) -> Reply:
+            return Reply.answer(query, *records, rcode=rcode)
+
+        qtype = "TXT" if records else "A"
+        outcome = Authority(signed, resolve).answer(make_query(f"{name}.example.org", qtype, edns=4096, do=True))
+        assert outcome is not None
+        return await outcome
+
+    assert said(asyncio.run(ask())) == expected
 
 
 def test_without_do_there_is_no_proof(signed: Zone) -> None:

@@ -121,7 +121,7 @@ class Authority:
         """The reply when the server itself has said what it knows about the target of a CNAME."""
 
         def done(found: Records, result: Result) -> Reply:
-            whole = completed(self.zone, answer, found, result, do=do)
+            whole = completed(self.zone, answer, query.qtype, found, result, do=do)
             rcode, flags, counts, body = self._encode(query.qname, whole)
             return Reply.build(query, rcode, flags=flags, counts=counts, body=body)
 

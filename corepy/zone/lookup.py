@@ -25,6 +25,8 @@ _LONGEST_CHAIN: Final = 8
 _HOSTS: Final = frozenset((codes.MX, codes.SRV, 64, 65))
 """Types whose targets' addresses go into the additional section: SVCB and HTTPS among them."""
 _ADDRESSES: Final = (codes.A, codes.AAAA)
+_COVERS_NSEC: Final = NSEC.to_bytes(2, "big")
+"""How the data of a signature begin that is for NSEC records."""
 
 
 class Result(Enum):
@@ -81,11 +83,13 @@ def lookup(zone: Zone, key: bytes, qtype: int, *, do: bool) -> Answer:
     return _denial(zone, key, do=do)
 
 
-def completed(zone: Zone, given: Answer, found: Records, result: Result, *, do: bool) -> Answer:
+def completed(zone: Zone, given: Answer, qtype: int, found: Records, result: Result, *, do: bool) -> Answer:
     """An answer with a `target`, when the server itself was asked for that: `found` are the records of the answer."""
     answer = [*given.answer, *found]
     negative = result in (Result.NAME_ERROR, Result.NO_DATA)
     authority = [*(zone.soa if negative else zone.ns)[do], *given.authority]
+    if do:
+        authority += [record for record in _target_proof(zone, given.target, qtype) if record not in authority]
     return Answer(result, answer, authority, _hosts(zone, answer, do=do), wildcard=given.wildcard)
 
 
@@ -204,13 +208,38 @@ def _chased(zone: Zone, answer: list[EncodedRecord], qtype: int, *, do: bool) ->
         if followed > _LONGEST_CHAIN:
             break
         if codes.CNAME not in node:
-            answer += _of_type(zone, key, node, qtype, do=do)
+            found = _of_type(zone, key, node, qtype, do=do)
+            if not found and do and (denial := zone.rrset(key, node, NSEC, do=True)):
+                return Answer(Result.SUCCESS, answer, [*zone.soa[do], *denial])
+            answer += found
             break
         alias = zone.rrset(key, node, codes.CNAME, do=do)
         answer += alias
         name = target(alias[0])
         followed += 1
     return Answer(Result.SUCCESS, answer, zone.ns[do], _hosts(zone, answer, do=do))
+
+
+def _target_proof(zone: Zone, name: bytes, qtype: int) -> list[EncodedRecord]:
+    """The NSEC records for what the server said about targets of the zone's own, which are left out of its answers.
+
+    That a name does not exist, or came from a wildcard, needs a proof behind an alias too (RFC 4035 3.1.3).
+    """
+    records: list[EncodedRecord] = []
+    for _ in range(_LONGEST_CHAIN):
+        if not zone.signed or not w.in_zones(name, (zone.origin,)):
+            break
+        answer = lookup(zone, name.lower(), qtype, do=True)
+        if answer.result is not Result.DELEGATION:
+            records += [record for record in answer.authority if _is_proof(record) and record not in records]
+        name = answer.target
+        if not name:
+            break
+    return records
+
+
+def _is_proof(record: EncodedRecord) -> bool:
+    return record.rtype == NSEC or (record.rtype == codes.RRSIG and record.rdata.startswith(_COVERS_NSEC))
 
 
 def _delegation(zone: Zone, key: bytes, qtype: int) -> tuple[bytes, Node] | None:

@@ -87,6 +87,11 @@ class Zone:
         """Whether a name has no records but names below it that do (RFC 4592 2.2.2)."""
         return name in self._inner and name not in self.nodes and name not in self.below
 
+    @property
+    def signed(self) -> bool:
+        """Whether there are NSEC records."""
+        return bool(self._denials)
+
     def denial(self, name: bytes) -> bytes | None:
         """The owner of the NSEC record that matches a name or covers it (RFC 4034 4); None in an unsigned zone."""
         at = bisect_right(self._denials, (canonical(name), name)) - 1
