@@ -28,7 +28,8 @@ net.core.rmem_max to others. Some 10,000 plain queries go in: in an overload a q
 
 _SO_RCVBUFFORCE: Final = 33
 _SO_MEMINFO: Final = 55
-_MEMINFO: Final = struct.Struct("@9I")
+_MEMORY_FIELDS: Final = 9
+_MEMINFO: Final = struct.Struct(f"@{_MEMORY_FIELDS}I")
 _IP_PKTINFO: Final = 8
 _IPV6_RECVPKTINFO: Final = 49
 _IPV6_PKTINFO: Final = 50
@@ -108,10 +109,19 @@ class DatagramSocket:
     @property
     def dropped(self) -> int:
         """Datagrams that came while the receive buffer was full, as the kernel counts them (since Linux 4.12)."""
+        return self._memory()[-1]
+
+    def waiting(self) -> tuple[int, int]:
+        """Octets of memory that unread datagrams take up, as the kernel counts them, and how many they may."""
+        unread, room, *_ = self._memory()
+        return unread, room
+
+    def _memory(self) -> tuple[int, ...]:
+        """What the kernel says of the socket's memory; zeros on another system, which does not tell."""
         try:
-            return int(_MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1])
-        except (OSError, struct.error):   # another system, which does not tell
-            return 0
+            return _MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
+        except (OSError, struct.error):
+            return (0,) * _MEMORY_FIELDS
 
     def fileno(self) -> int:
         """For the event loop."""

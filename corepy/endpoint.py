@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class Endpoint:
     """The listening side that queries come in through; one for each listener and transport.
@@ -11,7 +13,7 @@ class Endpoint:
     the packed address that it is bound to, empty where it is bound to all.
     """
 
-    __slots__ = ("local", "port", "proto", "server", "transport", "unsent")
+    __slots__ = ("local", "port", "proto", "server", "transport", "unsent", "waiting")
 
     def __init__(self, transport: str, server: str, port: int = 53, local: bytes = b"") -> None:
         self.transport = transport
@@ -21,3 +23,10 @@ class Endpoint:
         self.proto = "udp" if transport in ("udp", "quic", "https3") else "tcp"
         self.unsent = 0
         """Replies over UDP that the kernel did not take, since the socket was opened."""
+        self.waiting: Callable[[], tuple[int, int]] = _none
+        """Octets of the kernel's memory that datagrams take up which nobody has read yet, and how many may be."""
+
+
+def _none() -> tuple[int, int]:
+    """Of a transport whose octets wait in its connections."""
+    return 0, 0

@@ -79,6 +79,7 @@ class DatagramPort:
         self.address: Address = self._socket.address
         local = b"" if self._socket.wildcard else self.address.packed
         self.endpoint = Endpoint("udp", server, self.address.port, local)
+        self.endpoint.waiting = self._socket.waiting
         self.listener = listener
         self._now = clock.now
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,4 +1,4 @@
-"""shed - drops queries while a UDP socket cannot send its replies."""
+"""shed - drops queries while a UDP socket is behind with its work."""
 
 from corepy.plugins.shed.shed import Shed
 

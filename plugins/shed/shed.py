@@ -1,4 +1,4 @@
-"""Drop queries over UDP while the socket that they came in through cannot get rid of its replies."""
+"""Drop queries over UDP while too many others wait in their socket, or while it cannot get rid of its replies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from corepy.query import Endpoint
     from corepy.site import Site
 
+FULL: Final = 1024 * 768
+"""Octets of unread datagrams that are too many, or half of what there is room for: some 1,024 plain queries, each with
+what the kernel has around it. That many replies wait in CoreDNS before it drops queries."""
+EVERY: Final = 16
+"""Queries after which the kernel is asked again, which takes some 2 us: a fraction of one for each query."""
 PAUSE: Final = 0.015
 """Seconds without a new query once replies could not be sent: about what a socket needs to send the 1,024 replies that
 CoreDNS lets wait."""
@@ -53,7 +58,7 @@ class Shed(Plugin):
             socket = self._sockets[endpoint] = _Socket(endpoint.unsent)
         if endpoint.unsent != socket.unsent:
             self._fall_behind(socket, endpoint)
-        if socket.resume and self.clock.now() < socket.resume:
+        if socket.is_full(endpoint) or (socket.resume and self.clock.now() < socket.resume):
             _DROPPED.add(endpoint.server, "query")
             return Reply.SILENCE
         socket.resume = 0.0
@@ -70,10 +75,21 @@ class Shed(Plugin):
 class _Socket:
     """What is known of one socket."""
 
-    __slots__ = ("resume", "unsent")
+    __slots__ = ("_full", "_known", "resume", "unsent")
 
     def __init__(self, unsent: int) -> None:
         self.unsent = unsent
         """Replies that could not be sent, as far as they were counted."""
         self.resume = 0.0
         """When queries are taken again; 0 while they are."""
+        self._full = False
+        self._known = 0
+
+    def is_full(self, endpoint: Endpoint) -> bool:
+        """Whether too many datagrams wait, as far as that was asked lately."""
+        if not self._known:
+            octets, room = endpoint.waiting()
+            self._full = octets > min(FULL, room // 2)
+            self._known = EVERY
+        self._known -= 1
+        return self._full
