@@ -136,7 +136,7 @@ class Follower:
         """Fetch the zone from the first primary that has it. Whether there was one."""
         for primary in self._primaries:
             try:
-                zone = await primary.fetch(self.origin, self.zone)
+                zone, incremental = await primary.fetch(self.origin, self.zone)
                 if zone is not self.zone:
                     self._use(zone)
             except (Failure, ValueError) as error:
@@ -144,7 +144,8 @@ class Follower:
                 continue
             self.zone = zone
             self._live()
-            remark = f"{self._name} fetched from {primary.name}, serial {zone.serial}, {len(zone)} names"
+            what = "brought up to date" if incremental else "fetched"
+            remark = f"{self._name} {what} from {primary.name}, serial {zone.serial}, {len(zone)} names"
             self._log.info(remark)
             return True
         return False

@@ -6,7 +6,7 @@ With a key the questions are signed, and replies without a signature, or with a 
 from __future__ import annotations
 
 import contextlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from corepy import codes
 from corepy import wire as w
@@ -26,6 +26,14 @@ _LONGEST: Final = 7200.0
 """Seconds of one transfer: one that drips is given up, and the next primary is asked (BIND's max-transfer-time-in)."""
 _MOST: Final = 1 << 30
 """Octets of one transfer; five million names. What is more is a primary that never ends."""
+
+
+class Fetched(NamedTuple):
+    """What a transfer has brought."""
+
+    zone: Zone
+    incremental: bool
+    """Whether there were only differences."""
 
 
 class Primary:
@@ -49,7 +57,7 @@ class Primary:
             raise Failure(f"{self.name}: {error}") from None
         raise Failure(f"{self.name} says {codes.rcode_name(wire[3] & w.RCODE)} and no serial")
 
-    async def fetch(self, origin: bytes, old: Zone | None = None) -> Zone:
+    async def fetch(self, origin: bytes, old: Zone | None = None) -> Fetched:
         """The zone, `old` itself if it is as it was. Raises Failure where it cannot be had or is none.
 
         Of a zone that we have, and that is not small, the differences are asked for; if that leads to nothing, for
@@ -60,7 +68,7 @@ class Primary:
                 return await self._transfer(origin, codes.IXFR, old)
         return await self._transfer(origin, codes.AXFR, old)
 
-    async def _transfer(self, origin: bytes, qtype: int, old: Zone | None) -> Zone:
+    async def _transfer(self, origin: bytes, qtype: int, old: Zone | None) -> Fetched:
         question = origin + w.QUESTION.pack(qtype, codes.IN)
         reading, authority = Reading(), b""
         if qtype == codes.IXFR and old is not None:
@@ -70,9 +78,10 @@ class Primary:
         wire = w.HEADER.pack(0, 0, 1, 0, len(authority) > 0, 0) + question + authority
         wires = await self._ask(wire, question, reading)
         try:
-            return await in_thread(lambda: build(origin, wires, old, incremental=reading.incremental))
+            zone = await in_thread(lambda: build(origin, wires, old, incremental=reading.incremental))
         except (Malformed, ValueError) as error:
             raise Failure(f"transfer from {self.name}: {error}") from None
+        return Fetched(zone, reading.incremental)
 
     async def _ask(self, wire: bytes, question: bytes, reading: Reading | None) -> list[bytes]:
         """The messages that come in reply to a query. Raises Failure."""

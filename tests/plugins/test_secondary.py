@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,7 +25,7 @@ from corepy.plugins.secondary.reading import Reading, build
 from corepy.query import Reply
 from corepy.records import EncodedRecord, encode, parse_record
 from corepy.site import Site
-from corepy.testing import FakeClock, Running, ask, make_query
+from corepy.testing import FakeClock, make_query
 from corepy.tsig import HMAC_SHA256, Key, Signer, find
 from corepy.upstream import Ask, Options, Target, Upstream, Waiter
 from corepy.words import Word
@@ -556,69 +552,3 @@ def test_members_come_and_go() -> None:
         assert await lists(4, "version TXT 3") == ["NOERROR", "NOTIMP", "NOTIMP"]
 
     play("secondary {\ntransfer from 192.0.2.1\ncatalog test\n}", dialogue)
-
-
-# --- with real servers ---
-
-
-def eventually(port: int, name: str) -> None:
-    """Ask a server for a name until it knows it, for ten seconds at most."""
-    end = time.monotonic() + 10
-    while True:
-        try:
-            if ask("127.0.0.1", port, name).rcode == codes.NOERROR:
-                return
-        except OSError as error:
-            if time.monotonic() > end:
-                raise TimeoutError(name) from error
-        if time.monotonic() > end:
-            raise TimeoutError(name)
-
-
-KNOT = """
-server:
-    rundir: {path}
-    listen: 127.0.0.1@{port}
-database:
-    storage: {path}/db
-remote:
-  - id: corepy
-    address: 127.0.0.1@{other}
-acl:
-  - id: all
-    action: [transfer, notify]
-zone:
-  - domain: example.org
-    file: {path}/example.org
-    acl: all
-  - domain: example.net
-    file: {path}/fetched
-    master: corepy
-    acl: all
-"""
-
-
-@pytest.mark.skipif(shutil.which("knotd") is None, reason="knotd, of Debian's knot, is not there")
-def test_zones_go_to_knot_and_come_from_it(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    port = free_port()
-    rows = "".join(f"h{number} A 10.0.{number // 256}.{number % 256}\n" for number in range(3000))
-    for name in ("example.org", "example.net"):
-        head = f"$ORIGIN {name}.\n$TTL 60\n@ SOA ns root 5 3600 3600 3600 5\n@ NS ns\nns A 192.0.2.1\n"
-        (tmp_path / name).write_text(head + rows)
-    corefile = f"""example.org:0 example.net:0 {{
-        secondary example.org {{
-            transfer from 127.0.0.1:{port}
-        }}
-        file {tmp_path}/example.net example.net
-        transfer {{
-            to *
-        }}
-    }}"""
-    with Running(corefile) as running:
-        (tmp_path / "knot.conf").write_text(KNOT.format(path=tmp_path, port=port, other=running.port))
-        with subprocess.Popen(["knotd", "-c", str(tmp_path / "knot.conf")]) as knot:  # noqa: S603, S607
-            try:
-                eventually(running.port, "h2999.example.org")
-                eventually(port, "h2999.example.net")
-            finally:
-                knot.terminate()
