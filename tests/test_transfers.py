@@ -35,7 +35,7 @@ class Program(NamedTuple):
     package: str
     arguments: tuple[str, ...]
     configuration: str
-    """`{port}` is the program's, `{other}` ours; `{keys}`, and what `signed` has, are empty or what fits without keys."""
+    """`{port}` is the program's, `{other}` ours; `{keys}`, and what `signed` has, fit without keys, too."""
     keys: str
     """The key, for `{keys}`."""
     signed: dict[str, str]
