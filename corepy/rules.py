@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from corepy.directive import Directive
 from corepy.errors import ConfigError, Position
@@ -75,6 +75,9 @@ class Note(Protocol):
 
 class Checked:
     """What a plugin may tell about itself to those who prove a Corefile; a server never asks."""
+
+    own_answer: ClassVar[str] = ""
+    """What a query that the plugin answers has met, where it `note`s nothing of that: `hit`, for one."""
 
     def branches(self) -> Sequence[Position]:
         """Where its rules stand, of which a query may meet one and not the others; each that is met is `note`d."""

@@ -14,7 +14,7 @@ from corepy import codes, corefile, registry, site
 from corepy import wire as w
 from corepy.address import Address
 from corepy.errors import ConfigError
-from corepy.explain import Asked, Explanation, Stubs, Trace, as_json, as_text, explain
+from corepy.explain import Asked, Explanation, Stubs, Trace, as_json, as_text, explain, explain_each
 from corepy.plugin import Failure, Outcome, Plugin, Query, Reply, after
 from corepy.testing import FakeUpstreams, Running, message
 
@@ -482,6 +482,40 @@ def test_live_upstreams_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         "answered NOERROR with 1 record",
     ]
     assert "offline" not in as_text(found)
+
+
+def test_loop_looks_for_itself_and_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeUpstreams() as upstreams:
+        upstreams["127.0.0.1"].fail("connection refused")   # where nobody serves, since this is no server
+        upstreams["192.0.2.1"].answer("www.example.org. 60 IN A 192.0.2.7")
+        monkeypatch.setattr("corepy.explain.stubs.connect_by_kind", upstreams._connect)
+        found = ask(". {\n loop\n forward . 192.0.2.1\n}", stubs=Stubs(live=True))
+    assert plugins(found)[0] == "loop Corefile:2 passed on"
+    assert plugins(found)[-1].endswith("answered NOERROR with 1 record")
+
+
+# --- several questions ---
+
+
+def each(text: str, times: int, **how: object) -> list[Explanation]:
+    parsed = corefile.load(text, "Corefile", known=registry.known())
+    asked = Asked(message("www.example.org."), Address.of("127.0.0.1", 4242), **how)  # type: ignore[arg-type]
+    return asyncio.run(explain_each(parsed, [asked] * times))
+
+
+def test_a_cache_finds_what_it_kept() -> None:
+    text = '. {\n cache\n template IN A {\n  answer "{{.Name}} 9 IN A 192.0.2.1"\n }\n}'
+    miss, hit, again = each(text, 3)
+    assert plugins(miss)[0] == "cache Corefile:2 miss; passed on as flags +ad"
+    assert plugins(hit) == ["cache Corefile:2 hit; answered NOERROR with 1 record"] == plugins(again)
+
+
+def test_a_session_of_a_proxy() -> None:
+    text = ". {\n proxyproto {\n  allow 127.0.0.0/8\n  udp_session_tracking 28s\n }\n whoami\n}"
+    for found in each(text, 2, proxied=Address.of("198.51.100.7", 7), session=True):
+        assert found.door == "a session of 127.0.0.1:4242 is believed: the client is 198.51.100.7:7"
+    [found] = each(text.replace("udp_session_tracking 28s", ""), 1, proxied=Address.of("198.51.100.7", 7), session=True)
+    assert found.client.host == "127.0.0.1"
 
 
 # --- it is what serves ---

@@ -10,7 +10,7 @@ from typing import Final
 
 from corepy.address import Address
 from corepy.errors import ConfigError
-from corepy.explain import Asked, Explanation, Stubs, as_json, as_text, explain
+from corepy.explain import Asked, Explanation, Stubs, as_json, as_text, explain_each
 from corepy.flags import Flag, UsageError, parse, usage
 from corepy.records.fields import read_type
 from corepy.source import NotFound, Source
@@ -26,6 +26,8 @@ FLAGS: Final = [
     Flag("from", 'Who asks, IP or IP#PORT (default "127.0.0.1")'),
     Flag("live", "Ask the upstreams instead of stubs", bool),
     Flag("p", 'Default port (default "53")'),
+    Flag("repeat", 'How often to ask: what caches do shows from the second time on (default "1")'),
+    Flag("session", "The PROXY header comes in a datagram of its own before the query", bool),
     Flag("proxy", "Client that a PROXY header in front of the query names, IP or IP#PORT"),
     Flag("tcp", "The query comes over TCP", bool),
     Flag("to", "Address that is asked, IP or IP#PORT (default the first with a server block for the name)"),
@@ -42,13 +44,13 @@ def main(arguments: list[str]) -> int:
     try:
         values, words = _parse(arguments)
         asked, stubs, shape = _asked(values, words), _stubs(values), _shape(values)
-        port = _number(values, "p", 53)
+        port, times = _number(values, "p", 53), _number(values, "repeat", 1)
     except UsageError as error:
         _complain(*[str(error)] * bool(str(error)), usage(_NAME, FLAGS))
         return error.code and _USAGE
     try:
         corefile = Source.find(values.get("conf"), port).parse()
-        found = asyncio.run(explain(corefile, asked, stubs, port=port))
+        found = asyncio.run(explain_each(corefile, [asked] * max(times, 1), stubs, port=port))
     except NotFound as error:
         _complain(str(error))
         return 1
@@ -78,6 +80,8 @@ def _asked(values: dict[str, str], words: list[str]) -> Asked:
     rtype = read_type(words[1]) if len(words) == 2 else 1
     if rtype is None:
         raise UsageError(f"{words[1]!r} is no type")
+    if "session" in values and ("proxy" not in values or "tcp" in values):
+        raise UsageError("flag -session: it is for a PROXY header over UDP")
     size = _number(values, "bufsize", 1232)
     try:
         wire = message(words[0], f"TYPE{rtype}", edns=size or None, do=bool(values.get("do")))
@@ -89,11 +93,12 @@ def _asked(values: dict[str, str], words: list[str]) -> Asked:
         _address(values, "proxy", _CLIENT_PORT),
         bool(values.get("tcp")),
         _address(values, "to", _number(values, "p", 53)),
+        session=bool(values.get("session")),
     )
 
 
-def _shape(values: dict[str, str]) -> Callable[[Explanation], str]:
-    shapes = {"text": as_text, "json": _json}
+def _shape(values: dict[str, str]) -> Callable[[list[Explanation]], str]:
+    shapes = {"text": _text, "json": _json}
     wanted = values.get("format", "text")
     if wanted not in shapes:
         raise UsageError(f'invalid value "{wanted}" for flag -format')
@@ -122,8 +127,14 @@ def _number(values: dict[str, str], flag: str, default: int) -> int:
     return int(text)
 
 
-def _json(found: Explanation) -> str:
-    return json.dumps(as_json(found), indent=2)
+def _text(found: list[Explanation]) -> str:
+    return "\n\n\n".join(map(as_text, found))
+
+
+def _json(found: list[Explanation]) -> str:
+    """An object; an array of them where the question was repeated."""
+    values = [as_json(each) for each in found]
+    return json.dumps(values if len(values) > 1 else values[0], indent=2)
 
 
 def _complain(*lines: str) -> None:

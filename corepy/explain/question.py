@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,6 +44,8 @@ class Asked:
     """Whether it comes over TCP."""
     to: Address | None = None
     """The address that is asked; None for the first one that has a server block for the name."""
+    session: bool = False
+    """Whether the header comes before it, in a datagram of its own."""
 
 
 class Zone(NamedTuple):
@@ -82,17 +84,32 @@ class Explanation:
 async def explain(corefile: Corefile, asked: Asked, stubs: Stubs | None = None, *, port: int = 53) -> Explanation:
     """Ask a Corefile one question. Needs an event loop of its own. Raises ConfigError where it cannot be served.
 
-    A Corefile is good for one question, since reading its directives uses them up. `port` is for zones that say none.
+    A Corefile is good for one call, since reading its directives uses them up. `port` is for zones that say none.
     Lines that plugins log go to standard error.
+    """
+    return (await explain_each(corefile, [asked], stubs, port=port))[0]
+
+
+async def explain_each(
+    corefile: Corefile, questions: Sequence[Asked], stubs: Stubs | None = None, *, port: int = 53
+) -> list[Explanation]:
+    """Ask several questions, one after the other, of the same server: later ones find in caches what earlier ones left.
+
+    Otherwise as `explain`.
     """
     stubs, trace = stubs or Stubs(), Trace()
     with redirect_stdout(sys.stderr), stubs.in_place():
         configuration = site.build(corefile, default_port=port, wrap=trace.wrap)
         async with _started(configuration):
             stubs.watch(trace)
-            found = Explanation(asked, "", stubs.live, asked.peer, trace, places(configuration, corefile))
-            await _ask(_Server(configuration, corefile), asked, found)
-            return found
+            server, where = _Server(configuration, corefile), places(configuration, corefile)
+            explanations = []
+            for asked in questions:
+                found = Explanation(asked, "", stubs.live, asked.peer, trace, where)
+                await _ask(server, asked, found)
+                found.trace = trace.cut()
+                explanations.append(found)
+            return explanations
 
 
 @asynccontextmanager
@@ -258,14 +275,18 @@ def _admit(listener: Listener, asked: Asked, local: Address, found: Explanation,
     if stream:
         admitted = door.stream().feed(header + frame(asked.wire), asked.peer, now)
     else:
-        admitted = door.datagram(header + asked.wire, asked.peer.to_sockaddr(), now)
+        peer = asked.peer.to_sockaddr()
+        if asked.session and door.datagram(header, peer, now) is None:
+            header = b""   # has done what it can do
+        admitted = door.datagram(header + asked.wire, peer, now)
     if not admitted:
         reasons = [str(why) for why, count in drops.items() if count != before[why]]
         found.door = f"not let in: {', '.join(reasons) or 'by the door'}"
         return b""
     if admitted[1] is not None:
         found.client = admitted[1]
-        found.door = f"the PROXY header of {asked.peer} is believed: the client is {found.client}"
-    elif header:
+        how = "a session of" if (asked.session and not stream) or not asked.proxied else "the PROXY header of"
+        found.door = f"{how} {asked.peer} is believed: the client is {found.client}"
+    elif asked.proxied:
         found.door = f"the PROXY header of {asked.peer} is not believed: the client is the peer"
     return asked.wire

@@ -122,6 +122,13 @@ class Trace:
         """Each step twice, in the order of time: as the query came, and, with True, as its reply went."""
         return self._moments
 
+    def cut(self) -> Trace:
+        """What has been seen so far; from here on it is as if nothing had been."""
+        seen = Trace()
+        seen.steps, self.steps = self.steps, []
+        seen._moments, self._moments = self._moments, []
+        return seen
+
     def asking(self, owner: str, key: bytes) -> Step | None:
         """The step of the plugin of this name that is under way with this name; None where there is none."""
         for step in reversed(self.steps):
@@ -166,6 +173,8 @@ class Trace:
     def _end(self, step: Step, result: Reply | Exception) -> None:
         if isinstance(result, Reply):
             step.reply = result
+            if step.plugin.own_answer and not (step.notes or step.passed or step.asked):
+                step.notes.append(step.plugin.own_answer)
         else:
             step.error = result
         self._moments.append((step, True))

@@ -80,6 +80,8 @@ class Cache(Plugin):
         if self._site is not None and old._site is not None and self._site.said == old._site.said:
             self.successes, self.denials, self.outdone = old.successes, old.denials, old.outdone
 
+    own_answer: ClassVar[str] = "hit"
+
     def serve(self, query: Query) -> Outcome:
         """Answer from the cache, or ask the next plugin and keep what it says."""
         end = query.qend
@@ -148,6 +150,8 @@ class Cache(Plugin):
 
     def _serve_stale(self, query: Query, key: bytes, found: Found, counts: Counts) -> Outcome:
         """An entry whose time is over: served at once and refreshed behind, or the other way round."""
+        if self.note is not None:
+            self.note(query, "hit, but its time is over")
         stale = self.settings.stale
         assert stale is not None  # noqa: S101 - else nothing that has expired is found
         if stale.verify:

@@ -23,7 +23,7 @@ def check(lines: Sequence[Directive], others: Sequence[str]) -> Iterator[ConfigE
     """Look at the lines; `others` are the plugins of the server block."""
     if _GUARDS.isdisjoint(others):
         for option in (option for line in lines for option in line.block or []):
-            for word in option.arguments:
+            for word in option.arguments if "key" not in option.arguments else ():
                 if option.name == "to" and word == "*":
                     hint = "name the secondaries, or let acl or tsig say who may ask"
                     yield ANYONE.warn("everyone may have the zones", word.at, hint)

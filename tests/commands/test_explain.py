@@ -54,6 +54,14 @@ def test_json_with_flags_behind_words(capsys: pytest.CaptureFixture[str]) -> Non
     assert found["reply"]["answer"] == [answer]
 
 
+def test_a_question_that_is_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "www.example.org", "-repeat=2"]) == 0
+    assert capsys.readouterr().out.count("; www.example.org. IN A from") == 2
+    assert main(["explain", "www.example.org", "-repeat=2", "-format=json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first == second
+
+
 def test_who_asks_and_what_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "-from=192.0.2.1", "-do", "-to", "127.0.0.1", "www.example.org"]) == 0
     text = capsys.readouterr().out
@@ -75,6 +83,8 @@ def test_who_asks_and_what_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
         (["a", "-bufsize", "65536"], 'invalid value "65536" for flag -bufsize'),
         (["a", "-format", "xml"], 'invalid value "xml" for flag -format'),
         (["a", "-answer", "nonsense"], "flag -answer: 'nonsense' is no record"),
+        (["a", "-repeat", "often"], 'invalid value "often" for flag -repeat'),
+        (["a", "-session"], "flag -session: it is for a PROXY header over UDP"),
         (["a", "-nosuch"], "flag provided but not defined: -nosuch"),
     ],
 )
