@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from corepy.errors import ConfigError
 from corepy.flags import Flag, UsageError, parse, usage
-from corepy.log import Log, json_line
+from corepy.log import Log, give_up_output, json_line
 
 if TYPE_CHECKING:
     from corepy.source import Source
@@ -114,7 +114,9 @@ def _serve(values: dict[str, str | bool], port: int, kind: type[Source] | None) 
             source, workers or Server(), quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None
         )
         life = process.run(configuration)
-        return workers.run(life) if workers else asyncio.run(life)
+        status = workers.run(life) if workers else asyncio.run(life)
+        give_up_output()
+        return status
     except NotFound as error:
         return _fatal(str(error))
     except ConfigError as error:

@@ -7,6 +7,7 @@ forge a line (names in presentation form are safe already). Debug lines appear w
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -106,6 +107,18 @@ class Log:
         except (OSError, ValueError):
             # Standard output is closed or full: there is nobody left to tell, and serving goes on.
             return
+
+
+def give_up_output() -> None:
+    """Let go of lines that standard output has not taken: else Python tries again when it ends, and fails for it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except ValueError:   # it is closed
+        return
 
 
 def json_line(level: str, plugin: str, text: str, fields: Fields | None = None) -> str:

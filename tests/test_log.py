@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepy.log import Log
+from corepy.log import Log, give_up_output
 
 
 def test_levels_and_prefix(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,3 +166,13 @@ def test_lines_leave_in_pieces_that_nobody_parts(
     assert [text.count("\n") for text in long] == [1]
     assert all(text.endswith("\n") for text in written)
     assert len(written) == 7
+
+
+def test_what_a_full_disk_has_not_taken_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - as standard output is opened
+        monkeypatch.setattr("sys.stdout", full)
+        Log().error("lost")
+        full.write("lost, too")
+        give_up_output()
+        full.flush()  # as Python does when it ends
+    give_up_output()  # a closed one is nothing to worry about

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.soak.load import Asker, Outcome, flood
-from bench.soak.server import HOST, Server, Upstream, free_port, header, whom
+from bench.soak.server import HOST, Server, Upstream, free_port, header, until_it_answers, whom
 from corepy.proxyproto import SIGNATURE
 from corepy.stream import frame
-from corepy.testing import Client, message
+from corepy.testing import message
 
 Figures = tuple[bool, str]
 """Whether all is as it should be, and what was seen."""
@@ -186,8 +186,7 @@ def sessions(command: str, folder: Path, seconds: float) -> Figures:  # noqa: AR
                     sock.bind(places[number])
                     sock.sendto(header(number), (HOST, server.proxy))
             if not at % 1024:  # so that the receive buffer does not run over
-                with Client(HOST, server.proxy) as client:
-                    client.ask("whoami.example.")
+                until_it_answers(server.proxy, "whoami.example.")
         newest = whom(server.proxy, places[-1]) == f"198.18.{(len(places) - 1) >> 8 & 255}.{(len(places) - 1) & 255}"
         oldest = whom(server.proxy, places[0]) == places[0][0]
         grown = (server.memory - before) >> 10
@@ -201,11 +200,11 @@ def malformed(command: str, folder: Path, seconds: float) -> Figures:
     wrong = SIGNATURE + b"\x21\x11\0\x0c" + bytes(12)  # a stream's addresses, in a datagram (CVE-2026-62309)
     with Server(command, folder) as server:
         sent, end = 0, time.monotonic() + seconds
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, Client(HOST, server.proxy) as client:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             while time.monotonic() < end:
                 for _ in range(500):
                     sock.sendto(wrong, (HOST, server.proxy))
-                client.ask("whoami.example.")
+                until_it_answers(server.proxy, "whoami.example.")
                 sent += 500
         lines = len(server.output.read_bytes().splitlines())
         return lines < seconds + 10, f"{sent} datagrams, {lines} lines"

@@ -13,7 +13,7 @@ from corepy.errors import ConfigError
 from corepy.exprlang import EvaluationError, ExpressionError, compile_expression
 from corepy.gotemplate import TemplateError, compile_template
 from corepy.grpcmessage import pack, unpack
-from corepy.httpmessage import BadRequest, parse
+from corepy.httpmessage import MAX_BODY, BadRequest, parse
 from corepy.plugins.hosts import table
 from corepy.queryexpr import FUNCTIONS
 from corepy.records import parse_record
@@ -78,7 +78,7 @@ def requests(data: bytes) -> None:
         parsed = parse(data)
     except BadRequest:
         return
-    assert parsed is None or 0 < parsed.end <= len(data)
+    assert parsed is None or 0 < parsed.end <= len(data) + MAX_BODY
     if parsed is not None:
         parsed.request.number("seconds", 1.0)
 
