@@ -18,6 +18,9 @@ class Verdict(Enum):
     """It is sent, but without its contents."""
 
 
+_SEND: Final = Verdict.SEND   # looked up in its class it costs a tenth of a microsecond
+
+
 class Accounts:
     """At most `capacity` accounts, by hash; what finds no room is not limited.
 
@@ -42,17 +45,18 @@ class Accounts:
 
     def debit(self, account: int, interval: int, now: int) -> Verdict:
         """One more reply, of which there may be one each `interval`."""
-        most = max(interval, SECOND)
+        most = interval if interval > SECOND else SECOND  # noqa: FURB136 - a call would cost more than the rest
         even = self._even.get(account)
         if even is None:
             if len(self._even) < self._capacity or self._make_room(now):
                 self._most = max(self._most, most)
                 self._even[account] = now - most + interval
-            return Verdict.SEND
-        credit = max(min(now - even, most) - interval, -self._window)
-        self._even[account] = now - credit
+            return _SEND
+        credit = min(now - even, most) - interval
         if credit >= 0:
-            return Verdict.SEND
+            self._even[account] = now - credit
+            return _SEND
+        self._even[account] = now - max(credit, -self._window)
         if not self._slip:
             return Verdict.DROP
         dropped = self._dropped.get(account, 0) + 1
