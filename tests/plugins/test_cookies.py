@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from corepy import codes
 from corepy import wire as w
@@ -25,15 +19,9 @@ from corepy.keys import parse_network
 from corepy.metrics import FAMILIES, Counter
 from corepy.networks import NetworkSet
 from corepy.plugins.cookies import Cookies
-from corepy.plugins.cookies.jar import Jar, read_secrets
-from corepy.plugins.cookies.setup import own_secret
-from corepy.plugins.cookies.siphash import siphash24
+from corepy.plugins.cookies.jar import Jar
 from corepy.query import Endpoint, Outcome, Query, Reply
-from corepy.testing import Client, FakeClock, FakeUpstreams, message
-from tests.test_clients import program
-
-if TYPE_CHECKING:
-    from tests.conftest import Serve, Start
+from corepy.testing import FakeClock, message
 
 ONE, TWO, THREE = (bytes((number,)) * 16 for number in (1, 2, 3))
 EVERYBODY = NetworkSet(map(parse_network, ("0.0.0.0/0", "::/0")))
@@ -94,130 +82,12 @@ def test_lines(text: str, expected: Cookies | str) -> None:
     assert result == expected
 
 
-# --- which cookies are good ---
-
-VECTORS = [   # RFC 9018 A.1 to A.4: secret, address, server cookie, and the client's part
-    ("e5e973e5a6b2a43f48e7dc849e37bfcf", "198.51.100.100", "2464c4abcf10c957", "010000005cf79f111f8130c3eee29480"),
-    ("e5e973e5a6b2a43f48e7dc849e37bfcf", "198.51.100.100", "2464c4abcf10c957", "010000005cf7a871d4a564a1442aca77"),
-    ("e5e973e5a6b2a43f48e7dc849e37bfcf", "203.0.113.203", "fc93fc62807ddb86", "01abcdef5cf78f71a314227b6679ebf5"),
-    ("e5e973e5a6b2a43f48e7dc849e37bfcf", "203.0.113.203", "fc93fc62807ddb86", "010000005cf7a9acf73a7810aca2381e"),
-    (
-        "dd3bdf9344b678b185a6f5cb60fca715", "2001:db8:220:1:59de:d0f4:8769:82b8",
-        "22681ab97d52c298", "010000005cf7c57926556bd0934c72f8",
-    ),
-    (
-        "445536bcd2513298075a5d379663c962", "2001:db8:220:1:59de:d0f4:8769:82b8",
-        "22681ab97d52c298", "010000005cf7c609a6bb79d16625507a",
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("secret", "address", "client", "server"), VECTORS)
-def test_vectors_of_the_rfc(secret: str, address: str, client: str, server: str) -> None:
-    jar = Jar([bytes.fromhex(secret)])
-    cookie, packed = bytes.fromhex(client + server), ip_address(address).packed
-    now = int.from_bytes(cookie[12:16], "big")
-    assert jar.check(cookie, packed, now)
-    if cookie[9:12] == bytes(3):   # who sets the reserved octets is no one of us (4.2)
-        assert jar.make(cookie[:8], packed, now) == cookie
-
-
-@pytest.mark.parametrize(
-    ("length", "expected"),
-    [(0, "310e0edd47db6f72"), (1, "fd67dc93c539f874"), (8, "6224939a79f5f593"), (15, "e545be4961ca29a1")],
-)
-def test_vectors_of_siphash(length: int, expected: str) -> None:
-    octets = bytes(range(16))
-    assert siphash24(octets, octets[:length]).hex() == expected
-
-
 HOST, OTHER_HOST = b"\xc0\0\2\1", b"\xc0\0\2\2"
 CLIENT = b"12345678"
 NOW = 1_700_000_000
 
 
-@pytest.mark.parametrize("now", [NOW, 2**32 - 1, 2**32 + 5])
-def test_a_cookie_is_good_for_its_time(now: int) -> None:
-    jar = Jar([ONE])
-    cookie = jar.make(CLIENT, HOST, now)
-    good = {seconds: jar.check(cookie, HOST, now + seconds) for seconds in (-301, -300, 0, 3600, 3601)}
-    assert good == {-301: False, -300: True, 0: True, 3600: True, 3601: False}
-
-
-def test_a_cookie_is_for_one_client_and_as_it_was_made() -> None:
-    jar = Jar([ONE])
-    cookie = jar.make(CLIENT, HOST, NOW)
-    assert not jar.check(cookie, OTHER_HOST, NOW)
-    for at in range(len(cookie)):
-        other = bytearray(cookie)
-        other[at] ^= 1
-        assert not jar.check(bytes(other), HOST, NOW), at
-    assert not jar.check(cookie[:-1], HOST, NOW)
-    assert not jar.check(cookie + b"\0", HOST, NOW)
-    assert jar.check(cookie, HOST, NOW)
-
-
-def test_secrets_are_rolled_over() -> None:
-    before, between, after = Jar([ONE, TWO]), Jar([TWO, ONE]), Jar([TWO])
-    old, new = before.make(CLIENT, HOST, NOW), between.make(CLIENT, HOST, NOW)
-    assert [jar.check(old, HOST, NOW) for jar in (before, between, after)] == [True, True, False]
-    assert [jar.check(new, HOST, NOW) for jar in (before, between, after)] == [True, True, True]
-
-
-def test_rotation_changes_the_secret_and_takes_what_was_made_before() -> None:
-    jar, other = Jar([ONE], 7200), Jar([ONE], 7200)
-    border = 7200 * 1000
-    cookie = jar.make(CLIENT, HOST, border - 1)
-    assert jar.make(CLIENT, HOST, border - 2)[16:] != jar.make(CLIENT, HOST, border)[16:]
-    assert other.check(cookie, HOST, border + 3000)
-    assert not Jar([ONE]).check(cookie, HOST, border)
-    for days in range(30):   # what is remembered of the past is no more than is of use
-        assert jar.check(jar.make(CLIENT, HOST, border + days * DAY), HOST, border + days * DAY)
-    assert len(jar._keys) <= 3
-
-
-def test_what_is_known_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corepy.plugins.cookies.jar._KNOWN", 10)
-    jar = Jar([ONE])
-    cookies = [jar.make(number.to_bytes(8, "big"), HOST, NOW) for number in range(25)]
-    assert all(jar.check(cookie, HOST, NOW) for cookie in cookies * 2)
-    assert len(jar._known) <= 10
-    assert not jar.check(CLIENT + cookies[0][8:], HOST, NOW)
-    assert len(jar._known) <= 10   # what is wrong takes no room
-
-
-@given(st.binary(max_size=60), st.sampled_from([HOST, bytes(16)]), st.integers(0, 2**33))
-def test_no_octets_are_a_cookie_by_chance(cookie: bytes, address: bytes, now: int) -> None:
-    assert not Jar([ONE]).check(cookie, address, now)
-
-
 # --- the file of secrets ---
-
-
-@pytest.mark.parametrize(
-    ("octets", "expected"),
-    [
-        (f"{ONE.hex()}\n".encode(), (ONE,)),
-        (f"# new\n{TWO.hex()}  # since May\n\n{ONE.hex()}".encode(), (TWO, ONE)),
-        (b"", "0 secrets, expected 1 to 4"),
-        (f"{ONE.hex()}\n".encode() * 5, "5 secrets, expected 1 to 4"),
-        (f"{ONE.hex()}\n1234\n".encode(), "line 2: no secret, expected 32 hexadecimal digits"),
-        ("ü".encode() * 16, "line 1: no secret, expected 32 hexadecimal digits"),
-        (b"01 " * 16, "line 1: no secret, expected 32 hexadecimal digits"),
-    ],
-)
-def test_files(octets: bytes, expected: tuple[bytes, ...] | str) -> None:
-    try:
-        result: object = read_secrets(octets)
-    except ValueError as error:
-        result = str(error)
-    assert result == expected
-
-
-@given(st.binary())
-def test_any_file(octets: bytes) -> None:
-    with contextlib.suppress(ValueError):
-        assert all(len(secret) == 16 for secret in read_secrets(octets))
 
 
 def test_a_file_is_followed(tmp_path: Path) -> None:
@@ -423,97 +293,3 @@ def test_what_queries_bring_is_counted() -> None:
         bench.ask(brought)
     counted = {labels[1]: number - before.get(labels, 0) for labels, number in family.values.items()}
     assert counted == {"none": 2, "new": 1, "good": 1, "bad": 1, "malformed": 1}
-
-
-# --- the server, and what people use ---
-
-BEHIND_PROXY = """\
-. {{
-    proxyproto {{
-        allow 127.0.0.0/8
-    }}
-    cookies {{
-        secret {secret}
-        require
-    }}
-    whoami
-}}
-"""
-
-
-def test_behind_a_proxy_the_cookie_is_the_clients(serve: Serve) -> None:
-    from corepy.proxyproto import encode_v2  # noqa: PLC0415 - one test needs it
-
-    server = serve(BEHIND_PROXY.format(secret=ONE.hex()))
-    first, second, proxy = Address.of("198.51.100.1", 1), Address.of("198.51.100.2", 2), Address.of("192.0.2.53", 53)
-    with Client("127.0.0.1", server.port) as client:
-
-        def ask(source: Address, data: bytes) -> tuple[str, bytes]:
-            wire = client.ask(proxy=encode_v2(source, proxy), edns=1232, options=cookie(data)).wire
-            return rcode(wire), options(wire)[-1][1]
-
-        status, theirs = ask(first, CLIENT)
-        assert status == "BADCOOKIE"
-        assert ask(first, theirs) == ("NOERROR", theirs)
-        assert ask(second, theirs)[0] == "BADCOOKIE"
-
-
-def test_with_a_cache_and_an_upstream(serve: Serve) -> None:
-    with FakeUpstreams() as upstreams:
-        server = serve(f". {{\n cookies {{\n secret {ONE.hex()}\n }}\n cache\n forward . 192.0.2.1\n}}")
-        upstreams["192.0.2.1"].answer("example.org. 60 IN A 192.0.2.7")
-        with Client("127.0.0.1", server.port) as client:
-            wires = [
-                client.ask(edns=1232, options=cookie(data)).wire for data in (CLIENT, b"87654321", CLIENT)
-            ]
-        assert [options(wire)[0][1][:8] for wire in wires] == [CLIENT, b"87654321", CLIENT]
-        [asked] = upstreams["192.0.2.1"].asked
-        assert asked.query.edns is not None
-        assert asked.query.edns.options == ()
-
-
-def test_without_it_a_cookie_is_echoed_as_coredns_does(serve: Serve) -> None:
-    server = serve(". {\n whoami\n}")
-    with Client("127.0.0.1", server.port) as client:
-        for data in (CLIENT, CLIENT + b"forged__" * 2):
-            assert options(client.ask(edns=1232, options=cookie(data)).wire) == [(codes.COOKIE, data)]
-
-
-def test_workers_share_the_secret(corepy_command: Start, free_port: Callable[[], int], tmp_path: Path) -> None:
-    port = free_port()
-    (tmp_path / "Corefile").write_text(f".:{port} {{\n multisocket 2\n cookies {{\n require\n }}\n whoami\n}}\n")
-    server = corepy_command("-conf", "Corefile")
-    server.until(f".:{port}")
-    data, answers = CLIENT, set()
-    for _ in range(16):   # each from a port of its own, so that both are asked
-        with Client("127.0.0.1", port) as client:
-            wire = client.ask(edns=1232, options=cookie(data)).wire
-            answers.add((data == CLIENT, rcode(wire)))
-            data = options(wire)[0][1]
-    assert answers == {(True, "BADCOOKIE"), (False, "NOERROR")}
-
-
-def test_a_server_has_a_secret_of_its_own() -> None:
-    assert len(own_secret()) == 16
-    assert own_secret() == own_secret()
-
-
-@pytest.mark.parametrize("tool", ["dig", "kdig"])
-def test_clients_that_people_use(serve: Serve, command: Start, tool: str) -> None:
-    """They are told BADCOOKIE, take the cookie from it and ask again by themselves."""
-    server = serve(". {\n cookies {\n require\n }\n whoami\n}")
-    arguments = [program(tool), "-p", str(server.port), "@127.0.0.1", "example.org", "+cookie"]
-    code, lines, _ = command(*arguments).end()
-    text = "\n".join(lines)
-    assert code == 0
-    assert "status: NOERROR" in text
-    assert re.search(r"(?i)cookie: *[0-9a-f ]{48}", text)
-
-
-def test_dig_without_a_cookie_comes_over_tcp(serve: Serve, command: Start) -> None:
-    server = serve(". {\n cookies {\n require\n }\n whoami\n}")
-    code, lines, _ = command(
-        program("dig"), "-p", str(server.port), "@127.0.0.1", "example.org", "+nocookie"
-    ).end()
-    assert code == 0
-    assert any("(TCP)" in line for line in lines)
