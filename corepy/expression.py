@@ -24,7 +24,7 @@ MAX_MEMORY: Final = 8 << 20
 """Octets that an expression may take, compiled and at work: RE2's own default. One that needs more to be compiled is
 refused, one that needs more at work becomes slower by a factor and stays linear."""
 
-_ANY_OCTET: Final = re.compile(rb"(?:[^\\]|\\Q(?:.*?)(?:\\E|$)|\\[^CQ])*\\C", re.DOTALL)
+_ANY_OCTET: Final = re.compile(rb"(?:[^\\]|\\Q(?:(?!\\E).)*(?:\\E|\Z)|\\[^CQ])*\\C", re.DOTALL)
 _GROUP_NAME: Final = re.compile(rb"\(\?P?<([^>=!]*)>")
 
 

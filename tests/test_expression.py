@@ -64,6 +64,10 @@ def test_time_is_linear(pattern: str) -> None:
     expression.compile(pattern).match("x" * 100_000 + "a" * 100_000)
 
 
+def test_expressions_themselves_are_read_in_linear_time() -> None:
+    assert expression.compile(r"\Qa\E" * 1000).search("a" * 1000)
+
+
 def test_more_memory_than_there_is_makes_it_slow_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     text = "".join(f"{number:020b}" for number in range(3000)).replace("0", "a").replace("1", "b")
     assert not expression.compile("a.{0,900}[^ab]").search(text)

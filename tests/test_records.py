@@ -263,7 +263,7 @@ def test_splitting_looks_at_each_character_once() -> None:
 def test_ttl() -> None:
     texts = ("0", "1s", "2M", "1h30m", "1d", "1w2", "007")
     assert [parse_ttl(text) for text in texts] == [0, 1, 120, 5400, 86400, 604802, 7]
-    for text in ("", "m", "-1", "1 s", "1.5h", "٣", "1" * 100):
+    for text in ("", "m", "-1", "1 s", "1.5h", "٣", "1" * 100, "6h" + "1" * 50 + "."):
         with pytest.raises(ValueError, match=r"time|TTL"):
             parse_ttl(text)
 

@@ -10,7 +10,8 @@ DEFAULT_TTL: Final = 3600
 MAX_TTL: Final = (1 << 32) - 1
 """What 32 bits hold. RFC 2181 8 wants 31; CoreDNS takes all, and so do its users' files."""
 
-_TTL: Final = re.compile(r"(?:[0-9]+[smhdw]?)+", re.IGNORECASE | re.ASCII)
+# Numbers with units, then one that may be without: written in a way in which no text can be read in two.
+_TTL: Final = re.compile(r"(?:[0-9]+[smhdw])+[0-9]*", re.IGNORECASE | re.ASCII)
 _TTL_PART: Final = re.compile(r"([0-9]+)([smhdw]?)", re.IGNORECASE | re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MAX_LETTERS: Final = 60
