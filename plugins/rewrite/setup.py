@@ -16,7 +16,9 @@ from corepy.plugins.rewrite.rules import ClassRule, CnameRule, NameRule, RcodeRu
 from corepy.plugins.rewrite.steps import Answer, CnameStep, TtlStep
 from corepy.words import Word, nearest, shown
 
-_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,9}|0[oO]?[0-7]{0,9}|0[bB][01]{1,32}|[1-9][0-9]{0,9}")
+_NUMBER: Final = re.compile(
+    r"0[xX](_?[0-9a-fA-F]){1,9}|0[oO](_?[0-7]){1,9}|0(_?[0-7]){0,9}|0[bB](_?[01]){1,32}|[1-9](_?[0-9]){0,9}"
+)
 """A number as Go reads it where the base is open."""
 _TTL: Final = re.compile(r"([0-9]{0,10})(-?)([0-9]{0,10})")
 _TTL_EXPECTED: Final = "seconds, or a range such as 30-300, 30- or -300"
@@ -30,6 +32,8 @@ _HIGHEST_RCODE: Final = 23
 _TYPES: Final = codes.TYPES
 _CLASSES: Final = {**codes.CLASSES, "ANY": 255}
 _RCODES: Final = {**codes.RCODES, "NOTIMPL": codes.NOTIMP, "BADSIG": codes.BADVERS}
+"""CoreDNS's names, for which 16 is not BADVERS."""
+del _RCODES["BADVERS"]
 _FIELDS_EXPECTED: Final = "one of name, type, class, ttl, rcode, cname, edns0"
 _ANSWER_EXPECTED: Final = "answer auto, answer name FROM TO or answer value FROM TO"
 _PARTS: Final = ("auto", "name", "value")
@@ -263,7 +267,8 @@ def _unsigned(rule: Directive, expected: str, maximum: int) -> int:
     word = rule.word(expected)
     found = maximum + 1
     if _NUMBER.fullmatch(word):
-        found = int(word, 8 if word.isdecimal() and word[0] == "0" else 0)
+        digits = word.replace("_", "")
+        found = int(digits, 8 if digits.isdecimal() and digits[0] == "0" else 0)
     if found > maximum:
         raise rule.error(f"invalid argument {shown(word)}", word, expected)
     return found

@@ -112,6 +112,10 @@ LINES = [
         "1:17: invalid argument '24', expected an rcode such as NXDOMAIN, or a number up to 23",
     ),
     (
+        "rewrite rcode a badvers 0",
+        "1:17: invalid argument 'badvers', expected an rcode such as NXDOMAIN, or a number up to 23",
+    ),
+    (
         "rewrite rcode a 0 OK",
         "1:19: invalid argument 'OK', expected an rcode such as NXDOMAIN, or a number up to 23",
     ),
@@ -132,6 +136,8 @@ LINES = [
     ("rewrite EDNS0 LOCAL Append 65001 0x61Fe revert", OptionRule(True, "append", 65001, Literal(b"a\xfe"), True)),
     ('rewrite edns0 local replace 010 "a b"', OptionRule(True, "replace", 8, Literal(b"a b"))),
     ("rewrite edns0 local set 0b11 0x", OptionRule(True, "set", 3, Literal(b""))),
+    ("rewrite edns0 local set 6_5_001 a", OptionRule(True, "set", 65001, Literal(b"a"))),
+    ("rewrite edns0 local set 0_10 a", OptionRule(True, "set", 8, Literal(b"a"))),
     ("rewrite edns0 local set 9 {client_ip}", OptionRule(True, "set", 9, Variable("{client_ip}"))),
     ("rewrite edns0 local set 9 {view/name}", OptionRule(True, "set", 9, Label("view/name"))),
     ("rewrite continue edns0 local unset 9", OptionRule(False, "unset", 9)),
