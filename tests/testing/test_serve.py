@@ -120,8 +120,8 @@ def test_clients_behind_proxyproto(how: dict[str, Any], transport: str) -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_any_client_without_proxyproto(transport: str) -> None:
-    with serve(WHOAMI) as dns:
+def test_any_client_without_proxyproto(transport: str, how: dict[str, Any]) -> None:
+    with serve(WHOAMI, **how) as dns:
         assert seen(dns, transport=transport, client="10.1.2.3") == "10.1.2.3"
         assert seen(dns, transport=transport, client="2001:db8::1") == "2001:db8::1"
         assert seen(dns, transport=transport) == "127.0.0.1"
@@ -226,7 +226,10 @@ def test_a_bad_corefile_is_an_error_at_its_place() -> None:
 
 
 def test_what_a_program_cannot_have(program: str, clock: TestClock) -> None:
-    with serve(WHOAMI, command=[program]) as dns, pytest.raises(Unsupported, match="in this process"):
+    old = Path(program).with_name("old")   # one that does not know proxyproto
+    old.write_text(f'#!/bin/sh\n[ "$1" = -plugins ] && exit\nexec {program} "$@"\n')
+    old.chmod(0o755)
+    with serve(WHOAMI, command=[str(old)]) as dns, pytest.raises(Unsupported, match="in this process"):
         dns.ask("example.org.", client="10.1.2.3")
     with pytest.raises(Unsupported, match="clock"), serve(WHOAMI, clock=clock, process=True):
         pass
