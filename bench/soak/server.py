@@ -140,12 +140,12 @@ class Server(Program):
         (self.folder / "Corefile").write_text(f"# {self.version}\n{text}{more}")
 
 
-def until_it_answers(port: int, name: str = "n1.soak.example.") -> None:
-    """Wait for a server. Raises TimeoutError."""
+def until_it_answers(port: int, name: str = "n1.soak.example.", *, patience: float = 3.0) -> None:
+    """Wait for a server, and ask again after so many seconds. Raises TimeoutError."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
-            with Client(HOST, port, timeout=3) as client:
+            with Client(HOST, port, timeout=patience) as client:
                 client.ask(name)
                 return
         except OSError:
