@@ -304,7 +304,7 @@ def test_rcode(text: str, rcode: int, becomes: int, opt: bytes) -> None:
 
 
 def test_an_rcode_that_the_client_cannot_be_told() -> None:
-    reply = ask("rewrite rcode a.test 0 BADVERS", Behind("a.test. 9 IN A 192.0.2.1"), make_query("a.test"))
+    reply = ask("rewrite rcode a.test 0 BADSIG", Behind("a.test. 9 IN A 192.0.2.1"), make_query("a.test"))
     assert (reply.rcode, w.find_opt(reply.wire)) == (codes.SERVFAIL, None)
 
 
@@ -317,7 +317,7 @@ def fail(error: Exception) -> Callable[[Query], Outcome]:
 
 def test_a_failure_has_the_rcode_of_the_rules() -> None:
     failure = Failure("refused")
-    for text, rcode in (("a.test 2 0", 0), ("a.test 2 BADVERS", 2), ("a.test 2 3", 3)):
+    for text, rcode in (("a.test 2 0", 0), ("a.test 2 BADSIG", 2), ("a.test 2 3", 3)):
         with pytest.raises(Failure, match="refused") as caught:
             ask(f"rewrite rcode {text}", fail(failure), make_query("a.test"))
         assert caught.value.rcode == rcode
