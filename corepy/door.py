@@ -253,6 +253,11 @@ class Door:
         self.drops: Final = Drops(report)
         self._for_peer = policy.for_peer
 
+    @property
+    def remembers(self) -> bool:
+        """Whether datagrams of one peer belong together."""
+        return self.sessions is not None
+
     def datagram(self, wire: bytes, peer: bytes, now: float) -> tuple[bytes, Address | None] | None:
         """The payload and the client, where None is the peer itself; or None where nothing is to be served.
 

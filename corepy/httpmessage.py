@@ -76,6 +76,8 @@ def parse(data: bytes) -> Parsed | None:
     """The first request in these octets, None until its head is whole. Raises BadRequest for what is none."""
     end = _END.search(data, 0, MAX_HEAD)
     if end is None:
+        if data and not data[:1].isupper():   # such as the first octet of a TLS handshake
+            raise BadRequest(400)
         if len(data) >= MAX_HEAD:
             raise BadRequest(431)
         return None

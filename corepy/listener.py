@@ -40,6 +40,10 @@ class StreamDoor(Protocol):
 class Door(Protocol):
     """What stands between a listener's sockets and its queries, as PROXY protocol does."""
 
+    @property
+    def remembers(self) -> bool:
+        """Whether datagrams of one peer belong together; then one process gets them all, where several serve."""
+
     def datagram(self, wire: bytes, peer: bytes, now: float) -> Admitted | None:
         """One datagram: its payload and client, None where nothing is to be served."""
 

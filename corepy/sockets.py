@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable
+import struct
+from array import array
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from corepy import datagram, stream
@@ -65,6 +68,39 @@ def _given(kind: int, host: str, number: int) -> socket.socket | None:
 _KINDS: Final = {socket.SOCK_DGRAM: datagram.bind, socket.SOCK_STREAM: stream.listen}
 
 
+_SO_ATTACH_REUSEPORT_CBPF: Final = 51
+_SO_DETACH_REUSEPORT_BPF: Final = 68
+_INSTRUCTION: Final = struct.Struct("@HBBI")
+_PROGRAM: Final = struct.Struct("@HP")
+
+
+def deal(sets: Sequence[Sequence[socket.socket]], *, peers_stay: bool) -> None:
+    """How datagrams for one address are dealt out to these sets of sockets, from now on.
+
+    The kernel itself picks a set by the peer's address and port, so that few peers, such as the sockets of a load
+    balancer, keep some processes busy and leave others idle. That is for those whose `peers_stay`; for others every
+    datagram is dealt by itself, at random. Connections are dealt by the kernel's rule in either case.
+    """
+    for sock in sets[0]:
+        if sock.type == socket.SOCK_DGRAM:
+            with suppress(OSError):   # a kernel that cannot do it has its own rule, and one without a program keeps it
+                if peers_stay or len(sets) < 2:
+                    sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_REUSEPORT_BPF, 0)
+                else:
+                    _attach(sock, len(sets))
+
+
+def _attach(sock: socket.socket, sets: int) -> None:
+    """Have the kernel pick a random number below that of the sets, which are numbered as they were bound (bpf(2))."""
+    code = array("B", b"".join([
+        _INSTRUCTION.pack(0x20, 0, 0, 0xFFFFF000 + 56),   # ld [SKF_AD_OFF + SKF_AD_RANDOM]
+        _INSTRUCTION.pack(0x94, 0, 0, sets),              # mod #sets
+        _INSTRUCTION.pack(0x16, 0, 0, 0),                 # ret a
+    ]))  # fmt: skip
+    program = _PROGRAM.pack(len(code) // _INSTRUCTION.size, code.buffer_info()[0])
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+
+
 def close_all(sockets: Iterable[socket.socket]) -> None:
     """Give sockets back."""
     for sock in sockets:
@@ -95,4 +131,4 @@ def _reason(error: OSError) -> str:
     return "address already in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error).lower()
 
 
-__all__ = ["close_all", "inherit", "open_sockets"]
+__all__ = ["close_all", "deal", "inherit", "open_sockets"]

@@ -1,8 +1,8 @@
 """The supervisor: as many worker processes as the configuration wants, each with sockets of its own on every address.
 
-The supervisor opens all sockets and keeps them open, so the kernel goes on to deal the same clients to the same set of
-sockets, whatever becomes of the worker behind it: a worker that dies is replaced, and its successor answers what has
-arrived in between. A reload is prepared in all workers and then committed in all, or abandoned in all.
+The supervisor opens all sockets and keeps them open, whatever becomes of the worker behind them: a worker that dies is
+replaced, and its successor answers what has arrived in between. Datagrams are dealt out each by itself, or by peers
+where a door remembers these. A reload is prepared in all workers and then committed in all, or abandoned in all.
 
 Processes are forked between two runs of the event loop, never within one, and there are no threads. The loop waits by
 poll(2), because an epoll instance would be shared with the children.
@@ -30,7 +30,7 @@ from corepy.errors import ConfigError
 from corepy.exposition import begin_anew
 from corepy.front import Endpoints
 from corepy.log import Log, at_once, log
-from corepy.sockets import close_all, open_sockets
+from corepy.sockets import close_all, deal, open_sockets
 from corepy.worker import Worker
 
 if TYPE_CHECKING:
@@ -135,6 +135,9 @@ class Workers:
             except BaseException:
                 close_all(opened)
                 raise
+            for bind, each in sets.items():
+                door = configuration.listeners[bind].door
+                deal(each, peers_stay=door is not None and door.remembers)
             kept = {sock for some in sets.values() for each in some for sock in each}
             close_all(sock for some in self._sets.values() for each in some for sock in each if sock not in kept)
             self._configuration, self._sets = configuration, sets

@@ -423,3 +423,8 @@ def test_datagrams_and_connections_share_the_second() -> None:
     listener.now += 0.5
     assert listener.tcp(HEADER + FRAME) is False
     assert len(listener.lines) == 1
+
+
+def test_peers_belong_together_where_they_have_sessions() -> None:
+    assert Door(ProxyPolicy(), Sessions(10), print).remembers
+    assert not Door(ProxyPolicy(), None, print).remembers

@@ -56,6 +56,7 @@ def test_requests(text: bytes, request_: Request, keep: bool) -> None:
         (b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1), 413),
         (b"GET / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", 411),
+        (b"\x16\x03\x01", 400),
         (b"G" * MAX_HEAD, 431),
         (b"GET / HTTP/1.1\r\n" + HOST * MAX_HEAD, 431),
     ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from corepy import datagram, stream
 from corepy.errors import ConfigError, Position
 from corepy.site import Bind
-from corepy.sockets import close_all, inherit, open_sockets
+from corepy.sockets import close_all, deal, inherit, open_sockets
 
 
 @pytest.mark.parametrize(("host", "families"), [("", 2), ("127.0.0.1", 1), ("::1", 1)])
@@ -48,3 +49,43 @@ def test_a_socket_that_was_given_is_used_once(free_port: Callable[[], int]) -> N
     assert first == given
     assert not {sock.fileno() for sock in second} & {sock.fileno() for sock in given}
     close_all([*first, *second])
+
+
+# --- who gets what ---
+
+
+def shares(peers: int, sets: int, *, peers_stay: bool) -> list[int]:
+    """How many datagrams each set of sockets gets, of 400 that so many peers send."""
+    opened = open_sockets(Bind("dns", "127.0.0.1", 0), sets)
+    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(peers)]
+    try:
+        deal(opened, peers_stay=False)
+        deal(opened, peers_stay=peers_stay)
+        for number in range(400):
+            clients[number % peers].sendto(b"x", opened[0][0].getsockname())
+        return [received(each[0]) for each in opened]
+    finally:
+        close_all([*clients, *(sock for each in opened for sock in each)])
+
+
+def received(sock: socket.socket) -> int:
+    count = 0
+    with suppress(BlockingIOError):
+        while sock.recv(16):
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("sets", [2, 3])
+def test_datagrams_of_one_peer_are_dealt_to_all(sets: int) -> None:
+    found = shares(1, sets, peers_stay=False)
+    assert sum(found) == 400
+    assert min(found) > 70   # by chance below that less than once in 10^7 runs
+
+
+def test_peers_stay_where_they_are_remembered() -> None:
+    assert sorted(shares(1, 2, peers_stay=True)) == [0, 400]
+
+
+def test_one_set_needs_no_dealing() -> None:
+    assert shares(3, 1, peers_stay=False) == [400]

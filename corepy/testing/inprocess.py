@@ -138,6 +138,8 @@ class _Fitted(Running):
 class _Impostors:
     """The door of a listener that has none: it takes sockets of the test for whom they say to be."""
 
+    remembers = False
+
     def __init__(self) -> None:
         self.clients: dict[Address, Address] = {}
 

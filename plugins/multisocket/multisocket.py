@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy.plugin import Directive, Plugin
 from corepy.plugins.multisocket.cores import cores
@@ -20,14 +19,9 @@ MAX_SOCKETS: Final = 1024
 class MultiSocket(Plugin):
     """Not in the chain: it shapes the listeners of its block. Of several blocks on one address the first one counts."""
 
-    number: int
+    once: ClassVar[bool] = True
 
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """One a server block."""
-        if len(directives) > 1:
-            raise directives[1].error("multisocket is there already", hint=f"the first one is at {directives[0].at}")
-        return [cls.parse(directives[0])]
+    number: int
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

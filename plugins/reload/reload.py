@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from corepy.metrics import Across, Counter, Gauge
 from corepy.plugin import ConfigError, Directive, Plugin
@@ -27,17 +26,12 @@ MIN_JITTER: Final = 1.0
 class Reload(Plugin):
     """How often to look, in seconds; not in the chain. Of several server blocks' the last one counts."""
 
+    once: ClassVar[bool] = True
+
     interval: float = 30.0
     jitter: float = 15.0
     """The looks of several servers that were started together are spread over so much time; 0 for none."""
     _seen: str = field(default="", init=False)
-
-    @classmethod
-    def parse_all(cls, directives: Sequence[Directive]) -> Sequence[Self]:
-        """One a server block."""
-        if len(directives) > 1:
-            raise directives[1].error("reload is there already", hint=f"the first one is at {directives[0].at}")
-        return [cls.parse(directives[0])]
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:

@@ -27,7 +27,7 @@ from corepy.site import Bind
         ("multisocket 2.5", "1:13: invalid argument '2.5'"),
         ("multisocket 2 3", "1:15: unexpected argument '3'"),
         ("multisocket 2 {\n}", "1:15: unexpected '{'"),
-        ("multisocket 2\nmultisocket 3", "2:1: multisocket is there already"),
+        ("multisocket 2\nmultisocket 3", "2:1: given twice in a server block, first at Corefile:1:1"),
     ],
 )
 def test_lines(text: str, expected: MultiSocket | str) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         ("reload 10s -1s", "1:12: invalid argument '-1s'"),
         ("reload 10s 5s 1s", "1:15: unexpected argument '1s'"),
         ("reload {\n}", "1:8: unexpected '{'"),
-        ("reload\nreload 5s", "2:1: reload is there already"),
+        ("reload\nreload 5s", "2:1: given twice in a server block"),
     ],
 )
 def test_lines(text: str, expected: Reload | str) -> None:
