@@ -68,10 +68,11 @@ def _given(kind: int, host: str, number: int) -> socket.socket | None:
 _KINDS: Final = {socket.SOCK_DGRAM: datagram.bind, socket.SOCK_STREAM: stream.listen}
 
 
-_SO_ATTACH_REUSEPORT_CBPF: Final = 51
-_SO_DETACH_REUSEPORT_BPF: Final = 68
+_SO_ATTACH_REUSEPORT_CBPF: Final = 51  # asm-generic/socket.h
+_SO_DETACH_REUSEPORT_BPF: Final = 68  # likewise
 _INSTRUCTION: Final = struct.Struct("@HBBI")
 _PROGRAM: Final = struct.Struct("@HP")
+"""`sock_filter` and `sock_fprog` of linux/filter.h."""
 
 
 def deal(sets: Sequence[Sequence[socket.socket]], *, peers_stay: bool) -> None:
