@@ -304,20 +304,20 @@ _ASKED: Final = b"\xc0\x0c"
 """A pointer to the name in the question."""
 
 
-def _name_size(wire: bytes, at: int) -> int:
-    """Octets of the name at `at` without compression; pointers were checked by whoever walked the records."""
-    size = 1
-    limit = at
+def _span(wire: bytes, at: int) -> tuple[int, int]:
+    """Octets of the name at `at` without compression, and the offset behind it."""
+    size, behind, limit = 1, 0, at
     while length := wire[at]:
-        if length >= 0xC0:
-            at = (length & 0x3F) << 8 | wire[at + 1]
-            if at >= limit:
-                raise Malformed("compression pointer forward", codes.FORMERR)
-            limit = at
+        if length < 64:
+            size += length + 1
+            at += length + 1
             continue
-        size += length + 1
-        at += length + 1
-    return size
+        behind = behind or at + 2
+        at = (length & 0x3F) << 8 | wire[at + 1]
+        if length < 0xC0 or at >= limit:
+            raise Malformed("label type, or a compression pointer forward", codes.FORMERR)
+        limit = at
+    return size, behind or at + 1
 
 
 def size_uncompressed(wire: bytes) -> int:
@@ -331,8 +331,8 @@ def size_uncompressed(wire: bytes) -> int:
                 size += asked
                 at += 2
             else:
-                size += _name_size(wire, at)
-                at = skip_name(wire, at)
+                owner, at = _span(wire, at)
+                size += owner
             rtype, _, _, length = RECORD.unpack_from(wire, at)
             at += 10 + length
             size += 10 + length
@@ -351,8 +351,8 @@ def _saved_in_data(wire: bytes, rtype: int, at: int) -> int:
     at += before
     saved = 0
     for _ in range(names):
-        behind = skip_name(wire, at)
-        saved += _name_size(wire, at) - (behind - at)
+        size, behind = _span(wire, at)
+        saved += size - (behind - at)
         at = behind
     return saved
 
