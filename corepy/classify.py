@@ -84,23 +84,29 @@ def _typify(wire: bytes, do: bool, now: Callable[[], float]) -> ReplyType:
     rcode = w.rcode(wire, opt)
     if (do or (opt and opt.ttl & w.DO)) and _has_expired(wire, int(now())):
         return ReplyType.OTHERERROR
-    if answers and rcode == codes.NOERROR:
-        return ReplyType.NOERROR
+    authority = _authority(wire) if authorities and not answers and rcode == codes.NOERROR else frozenset()
+    return of_sections(rcode, answers, soa=codes.SOA in authority, ns=codes.NS in authority)
+
+
+def of_sections(rcode: int, answers: int, *, soa: bool, ns: bool) -> ReplyType:
+    """The type of the reply to a query, of one whose signatures are good.
+
+    By its rcode, extended if there is EDNS, how many answers there are, and what is in the authority section.
+    """
     if rcode == codes.NXDOMAIN:
         return ReplyType.OTHERERROR if answers else ReplyType.NXDOMAIN
     if rcode in (codes.SERVFAIL, codes.NOTIMP):
         return ReplyType.SERVERERROR
     if rcode != codes.NOERROR:
         return ReplyType.OTHERERROR
-    return _without_answer(wire) if authorities else ReplyType.NOERROR
+    if answers or not (soa or ns):
+        return ReplyType.NOERROR
+    return ReplyType.NODATA if soa else ReplyType.DELEGATION
 
 
-def _without_answer(wire: bytes) -> ReplyType:
-    """The type of a NOERROR reply that has nothing but authority records."""
-    found = {record.rtype for record in w.records(wire) if record.section == w.AUTHORITY}
-    if codes.SOA in found:
-        return ReplyType.NODATA
-    return ReplyType.DELEGATION if codes.NS in found else ReplyType.NOERROR
+def _authority(wire: bytes) -> frozenset[int]:
+    """The types of the records in the authority section."""
+    return frozenset(record.rtype for record in w.records(wire) if record.section == w.AUTHORITY)
 
 
 def _has_expired(wire: bytes, now: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from corepy import codes
 from corepy import wire as w
-from corepy.classify import ReplyType, typify
+from corepy.classify import ReplyType, of_sections, typify
 from corepy.errors import Malformed
 from corepy.plugins.cache.aliases import answers as is_answered
 from corepy.plugins.cache.entry import MARK
@@ -33,7 +33,10 @@ class Message:
     record.
     """
 
-    __slots__ = ("answering", "counts", "end", "fits", "flags", "kind", "least", "most", "rcode", "records", "soa")
+    __slots__ = (
+        "answering", "counts", "delegating", "end", "fits", "flags", "kind", "least", "most", "rcode", "records", "soa",
+        "typified",
+    )  # fmt: skip
 
     def __init__(self, wire: bytes, query: Query) -> None:
         try:
@@ -53,14 +56,23 @@ class Message:
             self.fits = questions == 1 and self._fits_otherwise(wire, query)
         self.kind = ReplyType.NOERROR
         """The type of reply that counts for the cache."""
+        self.typified = self.delegating = False
+        """Whether the type is known already, and whether there are NS records in the authority section."""
         found = self._walk(wire, answers, authorities, additionals)
         denied = self.rcode or self.flags & w.OPCODE or not answers
         self.answering = not denied and (found or is_answered(wire, self.end))
         """Whether there is what was asked for, where the aliases end."""
         if denied:
-            self.kind = typify(wire)
+            if not self.typified:
+                self.kind = self._type_of_denial(wire, answers)
         elif not self.answering and self.soa != NO_TTL and self.kind is ReplyType.NOERROR:
             self.kind = ReplyType.NODATA   # an alias to a name without such records (RFC 2308 2.2)
+
+    def _type_of_denial(self, wire: bytes, answers: int) -> ReplyType:
+        """The type of what is no answer; of the reply to a query it is plain from what has been seen on the walk."""
+        if self.flags & w.OPCODE or not self.fits:
+            return typify(wire)
+        return of_sections(self.rcode, answers, soa=self.soa != NO_TTL, ns=self.delegating)
 
     def _fits_otherwise(self, wire: bytes, query: Query) -> bool:
         """As `fits`, for a question in another spelling."""
@@ -96,8 +108,8 @@ class Message:
                 if number < answers:
                     found = found or plain
                     aliased = aliased or rtype == codes.CNAME
-                elif rtype == codes.SOA and number < answers + authorities:
-                    self.soa = int.from_bytes(wire[at - 4 : at], "big")
+                elif number < answers + authorities:
+                    self._see_authority(rtype, wire[at - 4 : at])
         except struct.error:
             raise Malformed("record cut short", codes.FORMERR) from None
         if at > len(wire):
@@ -109,6 +121,13 @@ class Message:
         """The lowest TTL in seconds, NO_TTL where there is none; and the highest."""
         return found and not aliased
 
+    def _see_authority(self, rtype: int, last: bytes) -> None:
+        """What a record of the authority section says, of which `last` are the last four octets."""
+        if rtype == codes.SOA:
+            self.soa = int.from_bytes(last, "big")
+        elif rtype == codes.NS:
+            self.delegating = True
+
     def _see_opt(self, wire: bytes, ttl: int, behind: int) -> None:
         """What the OPT record says that is about to go, if it is sure that all names stay in place without it."""
         for octet, following in pairwise(wire[behind:]):
@@ -117,7 +136,7 @@ class Message:
         self.counts = self.counts[:6] + (int.from_bytes(self.counts[6:], "big") - 1).to_bytes(2, "big")
         self.rcode |= ttl >> 24 << 4
         if ttl & w.DO:
-            self.kind = typify(wire)   # which looks whether signatures have expired
+            self.kind, self.typified = typify(wire), True   # which looks whether signatures have expired
 
     @property
     def lasting(self) -> bool:
