@@ -112,8 +112,11 @@ _STAMP = struct.Struct("!d")
 _PORTS = 16
 
 
-def flood(port: int, rate: float, seconds: float, name: str = "whoami.example.") -> Outcome:
-    """Datagrams at a rate, from a few ports; each has the time it was sent at in an EDNS option that comes back."""
+def flood(port: int, rate: float, seconds: float, *, window: int = 1 << 30, name: str = "whoami.example.") -> Outcome:
+    """Datagrams at a rate, from a few ports; each has the time it was sent at in an EDNS option that comes back.
+
+    No more than `window` are on their way, where they are not lost: with a small one, the server sets the pace.
+    """
     outcome = Outcome()
     sockets, to = [], (HOST, port)
     for _ in range(_PORTS):
@@ -131,7 +134,8 @@ def flood(port: int, rate: float, seconds: float, name: str = "whoami.example.")
     begin = time.monotonic()
     turn = 0
     while (now := time.monotonic()) < begin + seconds + 1:
-        due = int((min(now, begin + seconds) - begin) * rate) - outcome.sent
+        due = min(int((min(now, begin + seconds) - begin) * rate) - outcome.sent, window - outcome.lost)
+        due *= now < begin + seconds
         if due > 0:
             turn += 1
             one, octets = sockets[turn % _PORTS], head + _STAMP.pack(now)

@@ -96,6 +96,14 @@ class Program:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
+    def wait_for(self, port: int, name: str) -> None:
+        """Wait until it answers there. Raises TimeoutError, with the program ended."""
+        try:
+            until_it_answers(port, name)
+        except TimeoutError:
+            self.process.kill()
+            raise
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
         """Send a signal: exit status, and the seconds it took."""
         started = time.monotonic()
@@ -117,7 +125,7 @@ class Upstream(Program):
     def __init__(self, folder: Path, port: int, delay: float = 0.0) -> None:
         self.port = port
         super().__init__([sys.executable, "-m", "bench.soak.upstream", str(port), str(delay)], folder)
-        until_it_answers(port)
+        self.wait_for(port, "n1.soak.example.")
 
 
 class Server(Program):
@@ -130,7 +138,7 @@ class Server(Program):
         (folder / "zone").write_text(ZONE)
         self.write()
         super().__init__([*shlex.split(command), "-conf", "Corefile"], folder, descriptors=descriptors)
-        until_it_answers(self.proxy, "whoami.example.")
+        self.wait_for(self.proxy, "whoami.example.")
 
     def write(self, more: str = "") -> None:
         """The Corefile, another one each time."""
@@ -140,7 +148,7 @@ class Server(Program):
         (self.folder / "Corefile").write_text(f"# {self.version}\n{text}{more}")
 
 
-def until_it_answers(port: int, name: str = "n1.soak.example.", *, patience: float = 3.0) -> None:
+def until_it_answers(port: int, name: str, *, patience: float = 3.0) -> None:
     """Wait for a server, and ask again after so many seconds. Raises TimeoutError."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:

@@ -4,7 +4,7 @@
 `test_targets.py` all of them, for a moment, with mutations that are the same in every run.
 """
 
-from tests.fuzz import server, texts, transport
+from tests.fuzz import server, texts, transfer, transport
 from tests.fuzz.target import TARGETS
 
-__all__ = ["TARGETS", "server", "texts", "transport"]
+__all__ = ["TARGETS", "server", "texts", "transfer", "transport"]
