@@ -272,10 +272,11 @@ class Reply:
     nothing is sent. `plain` tells that it has no OPT record, so that nobody has to look for one.
     """
 
-    __slots__ = ("_record", "more", "plain", "wire")
+    __slots__ = ("_record", "more", "plain", "unserved", "wire")
 
     wire: bytes
     """The message; id and question are those of the query. Empty for silence."""
+    unserved: bool   # that nobody had an answer, as in `failed`, and there is nothing worth keeping
 
     SILENCE: Reply
 
@@ -294,18 +295,19 @@ class Reply:
 
     if not TYPE_CHECKING:   # a type checker would take every misspelt attribute for bytes
 
-        def __getattr__(self, name: str) -> bytes:
-            """`wire` of an edited copy: packed when it is first asked for."""
-            if name != "wire":
+        def __getattr__(self, name: str) -> bytes | bool:
+            """`wire` of an edited copy: packed when it is first asked for; what was not set costs no reply anything."""
+            if name == "wire":
+                self.wire = bytes(self._record.pack())
+                return self.wire
+            if name != "unserved":
                 raise AttributeError(name)
-            self.wire = bytes(self._record.pack())
-            return self.wire
+            return False
 
     @classmethod
     def build(
         cls, query: Query, rcode: int = codes.NOERROR, *, flags: int = 0, counts: tuple[int, int, int] = (0, 0, 0),
-        body: bytes = b"",
-        plain: bool = True,
+        body: bytes = b"", plain: bool = True,
     ) -> Reply:
         """A reply from encoded records: `body` holds them, `counts` says how many are in each section.
 
@@ -327,7 +329,9 @@ class Reply:
     @classmethod
     def failed(cls, query: Query, rcode: int = codes.SERVFAIL) -> Reply:
         """An empty reply that says `rcode`, SERVFAIL unless told otherwise."""
-        return cls.build(query, rcode)
+        reply = cls.build(query, rcode)
+        reply.unserved = True
+        return reply
 
     @classmethod
     def answer(
@@ -380,8 +384,7 @@ class Reply:
     def edit(self) -> Reply:
         """A copy whose `record` may be changed until the copy is handed on."""
         copy = Reply.__new__(Reply)
-        copy.plain = False
-        copy.more = self.more
+        copy.plain, copy.more = False, self.more
         copy._record = dnsrecords.parse(self.wire)  # noqa: SLF001 - a copy of our own class
         return copy
 
@@ -393,6 +396,5 @@ class Reply:
 
 
 Reply.SILENCE = Reply(b"")
-
 
 __all__ = ["Edns", "Endpoint", "Outcome", "Query", "Reply"]

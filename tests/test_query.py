@@ -128,6 +128,7 @@ def test_a_reply_has_id_question_and_what_comes_back_of_the_flags() -> None:
     assert reply.wire[12:] == query.question
     assert Reply.refused(query).rcode == codes.REFUSED
     assert Reply.failed(query).rcode == codes.SERVFAIL
+    assert [reply.unserved for reply in (reply, Reply.refused(query), Reply.failed(query))] == [False, False, True]
 
 
 def test_a_reply_from_text() -> None:

@@ -480,6 +480,15 @@ def test_a_failure_behind_is_not_kept() -> None:
     assert bench.ask().rcode == 0
 
 
+def test_what_nobody_answers_is_not_kept() -> None:
+    bench = Bench()
+    bench.upstream.says = Reply.failed
+    assert [bench.ask().flags & w.AA for _ in range(2)] == [0, 0]
+    assert bench.upstream.count() == 2
+    bench.says(rcode=codes.SERVFAIL)   # what somebody else says is kept
+    assert [bench.ask().flags & w.AA for _ in range(2)] == [0, w.AA]
+
+
 def test_a_kept_failure_does_not_hide_an_answer() -> None:
     bench = Bench("cache {\nprefetch 1 1m 90%\n}")
     bench.ask()
