@@ -17,7 +17,9 @@ from typing import Final
 
 from corepy import wire as w
 from corepy.tsig import ALGORITHMS, HMAC_SHA256, Key, read_secret
+from corepy.words import shown
 
+_PUNCTUATION: Final = ("{", "}", ";")
 _BY_NAME: Final = {w.decode_name(name)[:-1]: name for name in ALGORITHMS}
 _TOKEN: Final = re.compile(r'\s+|//[^\n]*|#[^\n]*|/\*.*?\*/|"([^"\n]*)"|([{};])|([^\s{};"]+)', re.DOTALL)
 
@@ -40,7 +42,7 @@ def parse_keys(text: str) -> list[Key]:
 
 def _key(tokens: _Tokens) -> Key:
     """A key behind the word `key`."""
-    written = tokens.value("the name of a key")
+    written = tokens.argument("the name of a key")
     try:
         name = w.key(w.encode_name(written))
     except ValueError:
@@ -50,13 +52,13 @@ def _key(tokens: _Tokens) -> Key:
     secret, algorithm = b"", HMAC_SHA256
     while (word := tokens.value("the end of a key")) != "}":
         if word == "secret":
-            written = tokens.value("a secret")
+            written = tokens.argument("a secret")
             try:
                 secret = read_secret(written)
             except ValueError as error:
                 raise tokens.error(f"is wrong: {error}") from None
         elif word == "algorithm":
-            algorithm = _BY_NAME.get(tokens.value("an algorithm").lower().removesuffix("."), algorithm)
+            algorithm = _BY_NAME.get(tokens.argument("an algorithm").lower().removesuffix("."), algorithm)
         elif word != ";":
             raise tokens.error("has a key with more than an algorithm and a secret")
     if not secret:
@@ -91,6 +93,13 @@ class _Tokens:
         word = self.next()
         if word is None:
             raise self.error(f"ends before {what}")
+        return word
+
+    def argument(self, what: str) -> str:
+        """The next one, which is a word."""
+        word = self.value(what)
+        if word in _PUNCTUATION:
+            raise self.error(f"has {shown(word)} in place of {what}")
         return word
 
     def error(self, what: str) -> ValueError:
