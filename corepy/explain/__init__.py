@@ -9,11 +9,11 @@ that say what they would have been asked, unless it is to be asked in truth.
 """
 
 from corepy.explain.question import Asked, Explanation, explain, explain_each, places
-from corepy.explain.report import as_json, as_text, table
+from corepy.explain.report import as_json, as_text, message_values, table
 from corepy.explain.stubs import Stubs
 from corepy.explain.trace import Step, Trace
 
 __all__ = [
-    "Asked", "Explanation", "Step", "Stubs", "Trace", "as_json", "as_text", "explain", "explain_each", "places",
-    "table",
+    "Asked", "Explanation", "Step", "Stubs", "Trace", "as_json", "as_text", "explain", "explain_each", "message_values",
+    "places", "table",
 ]  # fmt: skip

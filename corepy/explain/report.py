@@ -81,7 +81,7 @@ def as_json(found: Explanation) -> dict[str, Any]:
         "block": None if chosen is None else {"at": str(chosen.at), "zone": chosen.zone},
         "zones": [{"at": str(zone.at), "zone": zone.zone, "why": zone.why} for zone in found.zones],
         "plugins": [_step(step, found) for step in found.trace.steps],
-        "reply": _message(found.reply),
+        "reply": message_values(found.reply),
     }
 
 
@@ -98,8 +98,8 @@ def _step(step: Step, found: Explanation) -> dict[str, Any]:
     }
 
 
-def _message(wire: bytes) -> dict[str, Any] | None:
-    """A reply; None for silence."""
+def message_values(wire: bytes) -> dict[str, Any] | None:
+    """A message as values: flags, rcode, sections as in a zone file, octets in base64; None for silence."""
     if not wire:
         return None
     sections = [[display.show_record(each) for each in some if each.rtype != codes.OPT] for some in decode(wire)]

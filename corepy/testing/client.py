@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -11,6 +12,7 @@ from corepy.address import Address
 from corepy.query import Reply
 from corepy.stream import Framer, frame
 from corepy.testing.messages import message
+from corepy.upstream.tls import client_context
 
 PATIENCE: Final = 20.0
 """Seconds until a client gives up: far more than any answer takes on a busy machine, since giving up fails a test."""
@@ -43,6 +45,19 @@ class Client:
     def address(self) -> Address:
         """Where the server sees us, if nothing stands between."""
         return Address.from_tuple(self.socket.getsockname())
+
+    def encrypt(self, name: str = "", authorities: str | None = None) -> None:
+        """Speak TLS from here on (RFC 7858).
+
+        The server has to have a certificate for `name`, or else for its address, from `authorities`: a file, or those
+        of the system where it is empty. Any certificate will do where neither is given. Raises OSError where the server
+        is not trusted, ValueError for a file that cannot be used.
+        """
+        context = client_context([authorities] if authorities else [], ["dot"])
+        if authorities is None and not name:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        self.socket = context.wrap_socket(self.socket, server_hostname=name or self.socket.getpeername()[0])
 
     def send(self, octets: bytes) -> None:
         """One datagram, or octets of the stream, as they are."""

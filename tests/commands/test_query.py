@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import ssl
+import threading
 from collections.abc import Callable
+from typing import Self
 
 import pytest
+import trustme
 
 from corepy import codes
 from corepy.__main__ import main
@@ -54,6 +59,101 @@ def test_edns(run: Run, serve: Callable[[str], Running]) -> None:
     assert "; NSID: 68 65 72 65 ('here')" in run(server, "a.test", "+nsid")[1]
     assert "status: BADVERS" in run(server, "a.test", "+edns=1")[1]
     assert "OPT PSEUDOSECTION" not in run(server, "a.test", "+do", "+noedns")[1]
+
+
+def test_edns_options(run: Run, serve: Callable[[str], Running]) -> None:
+    options = read(["a.test", "+subnet=192.0.2.77/24", "+cookie=0102030405060708", "+ednsopt=65001:beef"])
+    assert options.edns.hex() == "0008000700011800c00002" + "000a00080102030405060708" + "fde90002beef"
+    assert read(["a.test", "+subnet=2001:db8::1"]).edns.hex() == "0008001400028000" + "20010db8" + "00" * 11 + "01"
+    assert len(read(["a.test", "+cookie"]).edns) == 12
+    assert "OPT PSEUDOSECTION" in run(serve(". {\n whoami\n}"), "a.test", "+subnet=192.0.2.1")[1]
+
+
+def test_several_questions(run: Run, serve: Callable[[str], Running]) -> None:
+    server = serve(". {\n hosts {\n  192.0.2.9 a.test\n  ::9 b.test\n }\n}")
+    assert run(server, "a.test", "b.test", "AAAA", "+short") == (0, "192.0.2.9\n::9\n")
+    assert run(server, "a.test", "b.test")[1].count(";; from ") == 2
+
+
+def test_json(run: Run, serve: Callable[[str], Running]) -> None:
+    server = serve(". {\n hosts {\n  192.0.2.9 a.test\n }\n}")
+    status, text = run(server, "a.test", "a.test", "A", "+json", "+tcp")
+    assert status == 0
+    first, _ = [json.loads(line) for line in text.splitlines()]
+    assert (first["question"], first["transport"]) == ("a.test. IN A", "tcp")
+    assert first["reply"]["answer"] == ["a.test. 3600 IN A 192.0.2.9"]
+
+
+# --- TLS ---
+
+
+class Secret:
+    """A server over TLS for one connection at a time, which answers NXDOMAIN; `before` is what comes before TLS."""
+
+    def __init__(self, authority: trustme.CA, before: int = 0) -> None:
+        self.before, self.header = before, b""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.set_alpn_protocols(["dot"])
+        authority.issue_cert("dns.example", "127.0.0.1").configure_cert(self.context)
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        sock, _ = self.listening.accept()
+        while len(self.header) < self.before:
+            self.header += sock.recv(self.before - len(self.header))
+        try:
+            with self.context.wrap_socket(sock, server_side=True) as secured:
+                wire = secured.recv(512)
+                secured.sendall(wire[:4] + b"\x81\x83" + wire[6:])
+        except OSError:
+            sock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.join()
+        self.listening.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, str]:
+    made, path = trustme.CA(), tmp_path_factory.mktemp("ca") / "ca.pem"
+    made.cert_pem.write_to_path(str(path))
+    return made, str(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["+tls"], 0, "status: NXDOMAIN"),
+        (["+tls-ca={}"], 0, "status: NXDOMAIN"),
+        (["+tls-ca={}", "+tls-host=dns.example"], 0, "over tls"),
+        (["+tls-ca={}", "+tls-host=other.example"], 9, "Hostname mismatch"),
+        (["+tls-ca"], 9, "certificate verify failed"),
+        (["+tls-host=dns.example"], 9, "certificate verify failed"),
+    ],
+)
+def test_tls(authority: tuple[trustme.CA, str], run: Run, options: list[str], status: int, said: str) -> None:
+    with Secret(authority[0]) as server:
+        got, text = run(server.port, "a.test", *(option.format(authority[1]) for option in options))
+    assert (got, said in text) == (status, True), text
+
+
+def test_a_proxy_header_in_front_of_tls(authority: tuple[trustme.CA, str], run: Run) -> None:
+    with Secret(authority[0], before=28) as server:
+        assert run(server.port, "a.test", "+tls", "+proxy=192.0.2.1")[0] == 0
+    assert server.header.startswith(b"\r\n\r\n\0\r\nQUIT\n")
+
+
+def test_ports_by_transport() -> None:
+    assert read(["a.test"]).server.port == 53
+    assert read(["a.test", "+tls"]).server.port == 853
+    assert read(["a.test", "+tls", "@::1#53"]).server.port == 53
+    assert read(["a.test", "+tls", "+notls"]).server.port == 53
 
 
 def test_flags_types_and_classes(run: Run, serve: Callable[[str], Running]) -> None:
@@ -116,7 +216,13 @@ def test_what_is_no_reply_is_not_taken_for_one(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["@127.0.0.1"], "one name is wanted"),
+        (["@127.0.0.1"], "a name is wanted"),
+        (["-t", "A", "a"], "a name comes before its type"),
+        (["a", "+subnet=x"], "'x' does not appear to be an IPv4 or IPv6"),
+        (["a", "+ednsopt=x"], "'x' is no number"),
+        (["a", "+cookie=x"], "non-hexadecimal"),
+        (["a", "+tls-host="], "unknown option +tls-host="),
+        (["a", "+tls-ca=nowhere"], "cannot read 'nowhere'"),
         (["a", "nope"], "what is 'nope'?"),
         (["@nope", "a"], "'nope' is not an IP address"),
         (["a", "-p"], "nothing behind -p"),
@@ -148,5 +254,6 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_arguments_in_any_order() -> None:
     options = read(["+tcp", "a.test", "-p", "5300", "AAAA", "@2001:db8::1", "CH", "+notcp", "+time=2.5", "+retry=0"])
     assert str(options.server) == "[2001:db8::1]:5300"
-    assert (options.rtype, options.rclass, options.timeout, options.retry) == (codes.AAAA, codes.CH, 2.5, 0)
+    assert options.questions == [("a.test", codes.AAAA, codes.CH)]
+    assert (options.timeout, options.retry) == (2.5, 0)
     assert options.on == {"rec"}
