@@ -10,9 +10,11 @@ of RFC 4034, without what the server itself has for it.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha1
 from itertools import pairwise
 from random import Random
 from typing import Final, NamedTuple
@@ -129,11 +131,19 @@ class Generated:
                     yield Question(spelled, codes.TYPES.get(rtype) or int(rtype[4:]), do)
 
 
-def generate(origin: bytes, seed: int, *, signed: bool, labels: tuple[bytes, ...] = _LABELS) -> Generated:
-    """A zone of some sixty names, made of these labels; `origin` is in wire form and lower case."""
+def generate(origin: bytes, seed: int, *, proofs: str = "", labels: tuple[bytes, ...] = _LABELS) -> Generated:
+    """A zone of some sixty names, made of these labels; `origin` is in wire form and lower case.
+
+    `proofs` says whether and how it is signed: `nsec`, `nsec3`, or `optout` for NSEC3 without insecure delegations.
+    """
     zone = Generated(origin, Random(seed), labels)
     _grow(zone)
-    if signed:
+    if proofs:
+        zone.rows[()].append(Row("DNSKEY", "257 3 13 " + "A" * 86 + "=="))
+        if proofs == "nsec":
+            _chain(zone)
+        else:
+            _chain_hashes(zone, optout=proofs == "optout")
         _sign(zone)
     return zone
 
@@ -223,26 +233,57 @@ def _delegate(zone: Generated, labels: Labels) -> None:
 # --- signatures ---
 
 
-def _sign(zone: Generated) -> None:
-    """NSEC records, and signatures of all that is the zone's own (RFC 4035 2)."""
-    zone.rows[()].append(Row("DNSKEY", "257 3 13 " + "A" * 86 + "=="))
+def _chain(zone: Generated) -> None:
+    """NSEC records (RFC 4035 2.3)."""
     owners = sorted(zone.rows, key=lambda labels: [label.lower() for label in reversed(labels)])
     for labels, after in pairwise([*owners, ()]):
         types = {row.rtype for row in zone.rows[labels]} | {"NSEC", "RRSIG"}
-        bitmap = " ".join(sorted(types, key=lambda name: codes.TYPES.get(name, 65280)))
-        zone.rows[labels].append(Row("NSEC", f"{zone.written(after)} {bitmap}", 60))
-    for labels in owners:
+        zone.rows[labels].append(Row("NSEC", f"{zone.written(after)} {_bitmap(types)}", 60))
+
+
+def _chain_hashes(zone: Generated, *, optout: bool) -> None:
+    """NSEC3 records for all names, empty non-terminals too (RFC 5155 7.1)."""
+    zone.rows[()].append(Row("NSEC3PARAM", "1 0 2 c0fe", 0))
+    types: dict[Labels, set[str]] = {}
+    for labels, rows in zone.rows.items():
+        own = {row.rtype for row in rows}
+        if optout and labels and "NS" in own and "DS" not in own:
+            continue
+        types[labels] = own | ({"RRSIG"} if not labels or own != {"NS"} else set())
+        for at in range(1, len(labels)):
+            types.setdefault(labels[at:], set())
+    hashes = sorted((_hash(zone.wire(labels).lower()), labels) for labels in types)
+    for (own_hash, labels), (after, _) in pairwise([*hashes, hashes[0]]):
+        data = f"1 {int(optout)} 2 c0fe {after.decode()} {_bitmap(types[labels])}"
+        zone.rows[own_hash,] = [Row("NSEC3", data, 60)]
+
+
+def _bitmap(types: set[str]) -> str:
+    """Types in the order of their numbers, in which not all servers put them themselves."""
+    return " ".join(sorted(types, key=lambda name: codes.TYPES.get(name) or int(name[4:])))
+
+
+def _hash(name: bytes) -> bytes:
+    """A name as the first label of its NSEC3 record (RFC 5155 5), salt c0fe, twice more."""
+    for _ in range(3):
+        name = sha1(name + b"\xc0\xfe", usedforsecurity=False).digest()
+    return base64.b32hexencode(name).lower()
+
+
+def _sign(zone: Generated) -> None:
+    """Signatures of all that is the zone's own (RFC 4035 2.2)."""
+    for labels in zone.rows:
         delegation = labels and any(row.rtype == "NS" for row in zone.rows[labels])
         count = len(labels) - (labels[:1] == (b"*",)) + w.labels(zone.origin)
         for rtype, ttl in {row.rtype: row.ttl for row in zone.rows[labels]}.items():
             if delegation and rtype == "NS":
                 continue
             values = {"labels": count, "ttl": ttl, "origin": w.decode_name(zone.origin)}
-            data = _SIGNATURE.format(**values, data=_base64(zone.random))
+            data = _SIGNATURE.format(**values, data=_signature(zone.random))
             zone.rows[labels].append(Row("RRSIG", f"{rtype} {data}", ttl))
 
 
-def _base64(random: Random) -> str:
+def _signature(random: Random) -> str:
     """Sixty-four octets in base64."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     return "".join(random.choices(letters, k=85)) + "A=="

@@ -3,7 +3,7 @@
 The answers are those of CoreDNS's file plugin, which are not always the RFCs' own: an answer has the zone's NS records
 in its authority section, a CNAME whose target the zone does not have is followed by asking the server itself, and a
 wildcard applies to an empty non-terminal beside it. ANY is a type like others, which no name has. Where CoreDNS leaves
-out what a validator needs, this does not: see `_denial`, and the NSEC record of a delegation without DS.
+out what a validator needs, this does not: see `_denial`, and the proof for a delegation without DS.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 from corepy import codes
 from corepy import wire as w
 from corepy.records import EncodedRecord
+from corepy.zone import proofs
 from corepy.zone.names import WILDCARD, from_top, parent, wildcard
-from corepy.zone.store import COUNT, NSEC, SIGNATURE, Node, Zone, decode, target
+from corepy.zone.store import COUNT, SIGNATURE, Node, Zone, decode, target
 
 Records = Sequence[EncodedRecord]
 
@@ -25,8 +26,6 @@ _LONGEST_CHAIN: Final = 8
 _HOSTS: Final = frozenset((codes.MX, codes.SRV, 64, 65))
 """Types whose targets' addresses go into the additional section: SVCB and HTTPS among them."""
 _ADDRESSES: Final = (codes.A, codes.AAAA)
-_COVERS_NSEC: Final = NSEC.to_bytes(2, "big")
-"""How the data of a signature begin that is for NSEC records."""
 
 
 class Result(Enum):
@@ -106,7 +105,7 @@ def _existing(zone: Zone, key: bytes, node: Node, qtype: int, *, do: bool) -> An
         return _chased(zone, zone.rrset(key, node, codes.CNAME, do=do), qtype, do=do)
     answer = _of_type(zone, key, node, qtype, do=do)
     if not answer:
-        denial = zone.rrset(key, node, NSEC, do=True) if do else ()
+        denial = proofs.no_data(zone, key, node) if do else ()
         return Answer(Result.NO_DATA, (), [*zone.soa[do], *denial] if denial else zone.soa[do])
     return Answer(Result.SUCCESS, answer, zone.ns[do], _hosts(zone, answer, do=do))
 
@@ -125,15 +124,14 @@ def _synthesised(zone: Zone, key: bytes, source: bytes, qtype: int, *, do: bool)
     if node is None:
         return Answer(Result.NO_DATA, (), zone.soa[do])
     # That the name itself does not exist has to be proved as well (RFC 4035 3.1.3.3).
-    proof = _proof(zone, key) if do else []
+    proof = proofs.from_wildcard(zone, key, source) if do else []
     if codes.CNAME in node and qtype != codes.CNAME:
         records = zone.rrset(source, node, codes.CNAME, do=do, owner=key)
         chased = _chased(zone, records, qtype, do=do)
         return chased._replace(authority=[*chased.authority, *proof] if proof else chased.authority, wildcard=source)
     answer = _of_type(zone, source, node, qtype, do=do, owner=key)
     if not answer:
-        denial = zone.rrset(source, node, NSEC, do=True) if do else []
-        denial += [record for record in proof if record not in denial]
+        denial = proofs.no_data_from_wildcard(zone, key, source, node) if do else []
         return Answer(Result.NO_DATA, (), [*zone.soa[do], *denial], wildcard=source)
     authority = [*zone.ns[do], *proof] if proof else zone.ns[do]
     return Answer(Result.SUCCESS, answer, authority, _hosts(zone, answer, do=do), wildcard=source)
@@ -153,27 +151,15 @@ def _closer(zone: Zone, key: bytes, source: bytes) -> bool:
 def _denial(zone: Zone, key: bytes, *, do: bool) -> Answer:
     """The name is not there, or has nothing but names below it; the apex always is there.
 
-    NXDOMAIN is proved by the NSEC record that covers the name, and the one that covers the wildcard below its closest
-    encloser (RFC 4035 3.1.3.2). CoreDNS looks for both among all names, glue included, which have none, and does not
-    take an empty non-terminal for an encloser; a validator could not follow.
+    CoreDNS looks for the NSEC records of both the name and the wildcard among all names, glue included, which have
+    none, and does not take an empty non-terminal for an encloser; a validator could not follow.
     """
     empty = key == zone.origin or zone.is_empty_non_terminal(key)
     result = Result.SUCCESS if empty else Result.NAME_ERROR
     authority = zone.soa[do]
-    if do and (proof := _proof(zone, key)):
-        if not empty:
-            encloser = parent(key)
-            while encloser != zone.origin and not (zone.find(encloser) or zone.is_empty_non_terminal(encloser)):
-                encloser = parent(encloser)
-            proof += [record for record in _proof(zone, WILDCARD + encloser) if record not in proof]
+    if do and (proof := proofs.no_data(zone, key, None) if empty else proofs.no_name(zone, key)):
         authority = [*authority, *proof]
     return Answer(result, (), authority)
-
-
-def _proof(zone: Zone, name: bytes) -> list[EncodedRecord]:
-    """The NSEC record that matches or covers a name, with its signatures; nothing in an unsigned zone."""
-    owner = zone.denial(name)
-    return [] if owner is None else zone.rrset(owner, zone.nodes.get(owner) or zone.below[owner], NSEC, do=True)
 
 
 # --- other names ---
@@ -209,7 +195,7 @@ def _chased(zone: Zone, answer: list[EncodedRecord], qtype: int, *, do: bool) ->
             break
         if codes.CNAME not in node:
             found = _of_type(zone, key, node, qtype, do=do)
-            if not found and do and (denial := zone.rrset(key, node, NSEC, do=True)):
+            if not found and do and (denial := proofs.no_data(zone, key, node)):
                 return Answer(Result.SUCCESS, answer, [*zone.soa[do], *denial])
             answer += found
             break
@@ -221,7 +207,7 @@ def _chased(zone: Zone, answer: list[EncodedRecord], qtype: int, *, do: bool) ->
 
 
 def _target_proof(zone: Zone, name: bytes, qtype: int) -> list[EncodedRecord]:
-    """The NSEC records for what the server said about targets of the zone's own, which are left out of its answers.
+    """The proofs for what the server said about targets of the zone's own, which are left out of its answers.
 
     That a name does not exist, or came from a wildcard, needs a proof behind an alias too (RFC 4035 3.1.3).
     """
@@ -231,15 +217,11 @@ def _target_proof(zone: Zone, name: bytes, qtype: int) -> list[EncodedRecord]:
             break
         answer = lookup(zone, name.lower(), qtype, do=True)
         if answer.result is not Result.DELEGATION:
-            records += [record for record in answer.authority if _is_proof(record) and record not in records]
+            records += [record for record in answer.authority if proofs.is_proof(record) and record not in records]
         name = answer.target
         if not name:
             break
     return records
-
-
-def _is_proof(record: EncodedRecord) -> bool:
-    return record.rtype == NSEC or (record.rtype == codes.RRSIG and record.rdata.startswith(_COVERS_NSEC))
 
 
 def _delegation(zone: Zone, key: bytes, qtype: int) -> tuple[bytes, Node] | None:
@@ -260,7 +242,7 @@ def _referral(zone: Zone, name: bytes, node: Node, *, do: bool) -> tuple[Records
     glue = _glue(zone, records, do=do)
     if do:
         # Without DS it has to be proved that there is none (RFC 4035 3.1.4.1); CoreDNS does not.
-        records += zone.rrset(name, node, codes.DS, do=True) or zone.rrset(name, node, NSEC, do=True)
+        records += zone.rrset(name, node, codes.DS, do=True) or proofs.no_data(zone, name, node)
     return records, glue
 
 

@@ -14,6 +14,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.errors import Malformed
 from corepy.records import EncodedRecord
+from corepy.zone.hashed import NSEC3, NSEC3PARAM, Chain
 from corepy.zone.names import canonical, parent
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ _MOST: Final = 0xFFFF
 OWNER: Final = b"\xc0\x0c"
 """A pointer to the name in the question."""
 NSEC: Final = codes.TYPES["NSEC"]
-_UNSUPPORTED: Final = frozenset((50, 51))
-"""NSEC3 and NSEC3PARAM: a zone that is denied with hashes is not served (as CoreDNS)."""
 _NAMES: Final[Mapping[int, tuple[int, int]]] = {
     codes.NS: (0, 1), codes.CNAME: (0, 1), codes.SOA: (0, 2), codes.PTR: (0, 1), codes.MX: (2, 1), codes.SRV: (6, 1),
     codes.DNAME: (0, 1), 64: (2, 1), 65: (2, 1),
@@ -57,7 +56,9 @@ class Zone:
     All names are in wire form, and in lower case where they are keys.
     """
 
-    def __init__(self, origin: bytes, nodes: dict[bytes, Node], apex: Node, soa_owner: bytes) -> None:
+    def __init__(
+        self, origin: bytes, nodes: dict[bytes, Node], apex: Node, soa_owner: bytes, hashed: dict[bytes, Node]
+    ) -> None:
         self.origin = origin
         self.labels = w.labels(origin)
         """How many labels the origin has."""
@@ -75,6 +76,10 @@ class Zone:
         self.serial = int.from_bytes(apex[codes.SOA][-_SOA_NUMBERS : 4 - _SOA_NUMBERS], "big")
         self.history: tuple[Difference, ...] = ()
         """What has led to this version, the oldest first; set before it is published (`corepy.zone.difference`)."""
+        self.hashed = hashed
+        """The owners of NSEC3 records, which are no names of the zone (RFC 5155 7.2.8)."""
+        self.chain = _chain(nodes.get(origin, {}), hashed)
+        """Their order; None in a zone without."""
         self._inner = _inner_names(nodes)
         self._denials = sorted((canonical(name), name) for name in nodes if NSEC in nodes[name])
         self._hide_delegations()
@@ -89,11 +94,11 @@ class Zone:
 
     @property
     def signed(self) -> bool:
-        """Whether there are NSEC records."""
-        return bool(self._denials)
+        """Whether there are NSEC or NSEC3 records."""
+        return bool(self._denials) or self.chain is not None
 
     def denial(self, name: bytes) -> bytes | None:
-        """The owner of the NSEC record that matches a name or covers it (RFC 4034 4); None in an unsigned zone."""
+        """The owner of the NSEC record that matches a name or covers it (RFC 4034 4); None in a zone without."""
         at = bisect_right(self._denials, (canonical(name), name)) - 1
         return self._denials[at][1] if at >= 0 else None
 
@@ -116,7 +121,7 @@ class Zone:
         """All records of the zone: SOA and NS of the apex first, with their signatures, then the others."""
         yield from self.soa[True]
         yield from self.ns[True]
-        for nodes in (self.nodes, self.below):
+        for nodes in (self.nodes, self.below, self.hashed):
             for name, node in nodes.items():
                 yield from self._records(name, node)
 
@@ -157,6 +162,7 @@ class Builder:
     def __init__(self, origin: bytes) -> None:
         self._origin = origin
         self._nodes: dict[bytes, Node] = {}
+        self._hashed: dict[bytes, Node] = {}
         self._apex: Node = {}
         self._soa_owner = origin
         self._spelled: dict[bytes, bytes] = {}
@@ -165,8 +171,6 @@ class Builder:
     def add(self, record: EncodedRecord) -> None:
         """Take in a record, names in it uncompressed. Raises ValueError for one that cannot be served."""
         owner, rtype, rclass, ttl, rdata = record
-        if rtype in _UNSUPPORTED:
-            raise ValueError("a zone that is signed with NSEC3 is not supported")
         name = owner.lower()
         if rtype in _SIZES or rtype in _NAMES:
             rdata = _checked(rtype, rdata)
@@ -180,6 +184,8 @@ class Builder:
             return
         if covered == codes.SOA or (covered == codes.NS and name == self._origin):
             node = self._apex
+        elif covered == NSEC3:
+            node = self._hashed.setdefault(name, {})
         else:
             node = self._nodes.get(name) or self._nodes.setdefault(name, {})
         if rtype == codes.SRV and owner != name:
@@ -196,13 +202,16 @@ class Builder:
             self._soa_owner = name
 
     def build(self) -> Zone:
-        """The zone. Raises ValueError where there is no SOA record; nothing may be added afterwards."""
+        """The zone. Nothing may be added afterwards.
+
+        Raises ValueError where there is no SOA record, or something is denied by hashes and the chain is not whole.
+        """
         if codes.SOA not in self._apex:
             raise ValueError(f"no SOA record for {w.decode_name(self._origin)}")
         for (_, rtype), (node, octets) in self._more.items():
             node[rtype] = b"".join([node[rtype], *octets])
             node[COUNT | rtype] = min(1 + len(octets), _MOST).to_bytes(2, "big")
-        zone = Zone(self._origin, self._nodes, self._apex, self._soa_owner)
+        zone = Zone(self._origin, self._nodes, self._apex, self._soa_owner, self._hashed)
         zone.spelled = self._spelled
         return zone
 
@@ -233,6 +242,20 @@ def target(record: EncodedRecord) -> bytes:
 def _apex(owner: bytes, apex: Node, rtype: int, signed: bool) -> list[EncodedRecord]:
     records = decode(owner, apex.get(rtype, b""))
     return records + decode(owner, apex.get(SIGNATURE | rtype, b"")) if signed else records
+
+
+def _chain(apex: Node, hashed: Mapping[bytes, Node]) -> Chain | None:
+    """The chain of NSEC3 records. Raises ValueError for less than a whole one."""
+    parameters = apex.get(NSEC3PARAM)
+    if parameters is None:
+        if hashed:
+            raise ValueError("a zone with NSEC3 records, but without NSEC3PARAM, is not supported")
+        return None
+    [first, *_] = decode(b"\0", parameters)
+    lone = [owner for owner, node in hashed.items() if NSEC3 not in node]
+    if lone:
+        raise ValueError(f"{w.decode_name(lone[0])} has a signature, but no NSEC3 record")
+    return Chain(first.rdata, {owner: decode(owner, node[NSEC3])[0].rdata for owner, node in hashed.items()})
 
 
 def _ancestors(name: bytes) -> Iterable[bytes]:
