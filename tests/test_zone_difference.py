@@ -49,8 +49,9 @@ def some(names: st.DataObject) -> list[str]:
 @given(st.data())
 def test_a_difference_leads_from_one_version_to_the_next(data: st.DataObject) -> None:
     old, new = zone(1, *some(data)), zone(2, *some(data))
-    step = difference(old, new)
+    step, before = difference(old, new), contents(old)
     assert contents(applied(old, [step])) == contents(new)
+    assert contents(old) == before
     assert {record.owner for record in step.removed} <= {record.owner for record in old.records()}
     assert step.size == len(step.removed) + len(step.added) + 2
 

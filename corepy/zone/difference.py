@@ -7,6 +7,7 @@ serial, `applied` makes the new version of an old one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from corepy import codes
@@ -84,9 +85,14 @@ def difference(old: Zone, new: Zone) -> Difference:
 
 
 def applied(zone: Zone, differences: Sequence[Difference]) -> Zone:
-    """The version that differences lead to. Raises ValueError where they do not fit the zone, or what comes of it."""
+    """The version that differences lead to; names that they do not touch are shared with the old one.
+
+    Raises ValueError where they do not fit the zone, or lead to what is none.
+    """
     soa = zone.soa[False][0]
-    records = {_identity(record): record for record in zone.records() if record.rtype != codes.SOA}
+    touched = {record.owner.lower() for step in differences for record in (*step.removed, *step.added)}
+    found = [*zone.soa[True], *zone.ns[True], *chain.from_iterable(map(zone.at, touched | {zone.origin}))]
+    records = {_identity(record): record for record in found if record.rtype != codes.SOA}
     for step in differences:
         if serial_of(step.before) != serial_of(soa):
             raise ValueError(f"differences from serial {serial_of(step.before)} for {serial_of(soa)}")
@@ -97,7 +103,7 @@ def applied(zone: Zone, differences: Sequence[Difference]) -> Zone:
             if records.setdefault(_identity(record), record) is not record:
                 raise ValueError(f"a record of {w.decode_name(record.owner)} is added that is there")
         soa = step.after
-    builder = Builder(zone.origin)
+    builder = Builder.beside(zone, touched | {zone.origin})
     for record in (soa, *records.values()):
         builder.add(record)
     new = builder.build()

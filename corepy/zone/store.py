@@ -7,8 +7,8 @@ data, with the names in it uncompressed. So an answer is a look into a dict, and
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Self
 
 from corepy import codes
 from corepy import wire as w
@@ -167,6 +167,15 @@ class Builder:
         self._soa_owner = origin
         self._spelled: dict[bytes, bytes] = {}
         self._more: dict[tuple[int, int], tuple[Node, list[bytes]]] = {}
+
+    @classmethod
+    def beside(cls, zone: Zone, names: Container[bytes]) -> Self:
+        """One that has the records of a zone, but those of these names, which are keys, and SOA and NS of the apex."""
+        made = cls(zone.origin)
+        for nodes in (zone.nodes, zone.below):
+            made._nodes.update({name: node for name, node in nodes.items() if name not in names})
+        made._spelled.update({name: owner for name, owner in zone.spelled.items() if name not in names})
+        return made
 
     def add(self, record: EncodedRecord) -> None:
         """Take in a record, names in it uncompressed. Raises ValueError for one that cannot be served."""

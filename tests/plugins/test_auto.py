@@ -106,6 +106,16 @@ def test_a_look_at_a_directory(tmp_path: Path) -> None:
     assert (list(changed), gone, remarks) == ([ORG], {w.encode_name("inside")}, [])
 
 
+def test_a_new_version_knows_the_differences(tmp_path: Path) -> None:
+    directory = Directory(tmp_path, expression.compile(r"db\.(.*)"), "{1}")
+    for serial in (1, 2):
+        names = "".join(f"h{number} 60 A 192.0.2.{serial if number == 7 else 9}\n" for number in range(100))
+        (tmp_path / "db.example.org").write_text(f"@ 60 SOA ns root {serial} 2 3 4 5\n{names}")
+        zone = directory.look().changed[ORG]
+    [step] = zone.history
+    assert [record.rdata[-1] for record in (*step.removed, *step.added)] == [1, 2]
+
+
 class Secondaries(Plugin):
     """Hears of new versions of zones."""
 
