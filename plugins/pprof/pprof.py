@@ -129,7 +129,7 @@ class Pprof(Plugin):
 
     @staticmethod
     def _symbol(_request: http.Request) -> http.Response:
-        return http.Response(b"num_symbols: 0\n")
+        return http.Response(b"num_symbols: 1\n")   # Go's number, which says that there are names
 
     @staticmethod
     def _threadcreate(_request: http.Request) -> http.Response:

@@ -76,6 +76,6 @@ class Ready(Plugin):
         if not names:
             return http.Response(b"OK")
         text = ",".join(sorted(names))
-        line = f"plugins not ready: {text}"
+        line = f'Plugins not ready: "{text}"'
         self.log.info(line)
         return http.Response(text.encode(), 503)

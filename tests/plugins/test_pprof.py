@@ -65,7 +65,7 @@ def test_pages(serve: Serve) -> None:
     for name, content in {
         "allocs?seconds=0.01": "octets", "block": "nothing is noted", "cmdline": sys.orig_argv[0], "goroutine": "tasks",
         "heap": "objects", "mutex": "threads", "profile?seconds=0.01&debug=1": "function calls",
-        "symbol": "num_symbols: 0", "threadcreate": "corepy", "trace?seconds=0.01": " call ",
+        "symbol": "num_symbols: 1", "threadcreate": "corepy", "trace?seconds=0.01": " call ",
     }.items():  # fmt: skip
         status, page = fetch(port, f"{ROOT}/{name}")
         assert (status, content in page) == (200, True), name

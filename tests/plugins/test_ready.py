@@ -81,7 +81,7 @@ def test_until_ready_asks_until_each_was_seen_ready(
     server = serve(". {\nready 127.0.0.1:0\none\ntwo\n}")
     [port] = ports(server)
     assert fetch(port, "/ready") == (503, "one,two")
-    assert capsys.readouterr().out == "[INFO] plugin/ready: plugins not ready: one,two\n"
+    assert capsys.readouterr().out == '[INFO] plugin/ready: Plugins not ready: "one,two"\n'
     two.is_ready = True
     assert fetch(port, "/ready") == (503, "one")
     two.is_ready, one.is_ready = False, True
