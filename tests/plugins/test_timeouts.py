@@ -83,6 +83,7 @@ def test_a_client_that_does_not_read_has_its_own_time() -> None:
         listener = SimpleNamespace(timeouts=Timeouts(write=2.0, idle=60.0))
         clock = FakeClock()
         now = clock.now
+        clogged = cleared = Mock()
 
     connection = Connection(Slot())  # type: ignore[arg-type]  # as much of it as is looked at
     connection.transport = Mock()
