@@ -237,6 +237,8 @@ class _Source:
             text, unset = replace_variables(text, self.environ)
         except ValueError as error:
             raise ConfigError(f"{error}: {shown(text)}", at) from None
+        if "\0" in text:   # no path, name or number has one
+            raise ConfigError(f"a NUL in {shown(text)}", at, hint="a Corefile is UTF-8, not UTF-16")
         return Word(text, at, unset)
 
     def _warn_of_comment(self, token: Token, at: Position) -> None:

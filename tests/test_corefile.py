@@ -77,6 +77,7 @@ def test_one_directive(text: str, expected: list[object]) -> None:
         (". {\n log { } x\n}", "Corefile:2:10: unexpected 'x' behind '}', expected the end of the line"),
         (". {\n log { } { }\n}", "Corefile:2:10: unexpected '{' behind '}', expected the end of the line"),
         (". {$LOOP}", "Corefile:1:3: environment variables refer to each other without end: '{$LOOP}'"),
+        ("a {\n log\0\n}", "Corefile:2:2: a NUL in 'log\\x00'"),
         ("a {\n" * 52 + "}\n" * 52, "Corefile:51:3: '{' is one too many: blocks nest 50 deep"),
         ("a {\n" * 10_000, "Corefile:51:3: '{' is one too many: blocks nest 50 deep"),
     ],
@@ -171,7 +172,7 @@ def test_any_bytes_are_a_corefile_or_an_error(text: str | bytes) -> None:
         assert error.explain().startswith(str(error))
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\\{"), max_size=8)
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\\{\0"), max_size=8)
 
 
 @given(st.lists(st.lists(WORDS, min_size=1), min_size=1))

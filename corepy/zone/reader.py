@@ -42,7 +42,10 @@ def _text(path: Path) -> str:
     """The text of a file; octets that are not UTF-8 are kept. Raises OSError, for what is no file too."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(f"{path} is no file")   # a pipe would keep us waiting
-    return path.read_text("utf-8", "surrogateescape")
+    try:
+        return path.read_text("utf-8", "surrogateescape")
+    except ValueError:
+        raise OSError("no path has a NUL") from None
 
 
 class _File:

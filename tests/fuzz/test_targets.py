@@ -15,6 +15,8 @@ EDGES = (0x00, 0x01, 0x0C, 0x29, 0x3F, 0x40, 0x7F, 0x80, 0xC0, 0xFF, *b'\n {}"\\
 FINDINGS: dict[str, list[bytes]] = {
     "records": [b"a. 6H" + b"1" * 33 + b".\x0f.1"],  # a TTL that took minutes to refuse
     "requests": [b"POST / HTTP/1.0\nContent-Length: 6\n\nabc"],  # whose body comes later
+    "corefiles": [b"example.org {\n file a\0b\n hosts c\0d\n auto {\n directory e\0f\n }\n}\n"],  # paths that are none
+    "zonefiles": [b"$INCLUDE a\0b\n"],
     "patterns": [b"\\Qa\\E" * 40],  # an expression that took years to read
 }
 """What a fuzzer has found, by target; mended since."""
