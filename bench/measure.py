@@ -15,6 +15,7 @@ from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import Job, Server
 
 _SAMPLED = 50
+_STARTS = 3
 _RATE = 80_000
 """Queries a second that no load exceeds: so many names are made where each is to be new."""
 
@@ -32,7 +33,7 @@ class Result:
     memory: float
     """MiB after the load."""
     start: float
-    """Seconds from the command to the first answer."""
+    """Seconds from the command to the first answer, the least of three: what else the machine does only adds to it."""
     lost: int
     """Queries without a good answer, in all rounds."""
     differ: int
@@ -46,12 +47,12 @@ def measure(
     with ExitStack() as stack:
         behind = stack.enter_context(_serving_zone(upstream, folder)) if scenario.upstream else 0
         started: dict[str, Running] = {}
+        starts: dict[str, float] = {}
         for server in servers:
             job = _job(scenario, folder / scenario.name / server.name, behind)
             command = server.start_with(job)
             if command is not None:
-                name = next(scenario.questions(1))
-                started[server.name] = stack.enter_context(running(command, job.port, job.folder, name))
+                started[server.name], starts[server.name] = stack.enter_context(_started(command, job))
         names = list(scenario.questions(_SAMPLED, "sample"))
         said = {name: answers(each.port, names, scenario.transport) for name, each in started.items()}
         loads: dict[str, list[tuple[float, dnsperf.Load]]] = {name: [] for name in started}
@@ -62,9 +63,20 @@ def measure(
                     loads[name].append(load)
         first = next(iter(said.values()), [])
         return [
-            _result(scenario.name, name, each, loads[name], differences(first, said[name]))
+            _result(scenario.name, name, each, starts[name], loads[name], differences(first, said[name]))
             for name, each in started.items()
         ]
+
+
+@contextmanager
+def _started(command: Sequence[str], job: Job) -> Iterator[tuple[Running, float]]:
+    """A server, and the seconds of its quickest start."""
+    name, starts = next(job.scenario.questions(1)), []
+    for _ in range(_STARTS - 1):
+        with running(command, job.port, job.folder, name) as server:
+            starts.append(server.start)
+    with running(command, job.port, job.folder, name) as server:
+        yield server, min([*starts, server.start])
 
 
 def _load(
@@ -79,14 +91,14 @@ def _load(
 
 
 def _result(
-    scenario: str, name: str, server: Running, loads: list[tuple[float, dnsperf.Load]], differ: int
+    scenario: str, name: str, server: Running, start: float, loads: list[tuple[float, dnsperf.Load]], differ: int
 ) -> Result:
     return Result(
         scenario, name,
         cpu=statistics.median(cpu * 1e6 / max(load.answered, 1) for cpu, load in loads),
         rate=statistics.median(load.answered / load.seconds for _, load in loads),
         memory=server.memory(),
-        start=server.start,
+        start=start,
         lost=sum(load.lost for _, load in loads),
         differ=differ,
     )  # fmt: skip

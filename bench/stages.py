@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
+from bench.echo import answered, echo
 from corepy import corefile, datagram, registry, site, upstream
-from corepy import wire as w
 from corepy.address import Address
 from corepy.clock import SYSTEM, Clock
 from corepy.deferred import Deferred
@@ -140,7 +138,7 @@ def socket_cost() -> float:
 
 async def upstream_cost(questions: int = 20_000) -> float:
     """Microseconds to ask an upstream over UDP and to take its reply, sockets and event loop included."""
-    with _echo() as port:
+    with echo() as port:
         asked = upstream.connect_by_kind(Target(Address.of("127.0.0.1", port)), Options(), SYSTEM)
         question, waiter = message("www.example.org"), _Count()
         await _ask(asked, question, waiter, 3_000)   # until all sockets are open
@@ -176,35 +174,6 @@ class _Count:
         self.lost += 1
 
 
-@contextmanager
-def _echo() -> Iterator[int]:
-    """An upstream in a thread of its own, whose CPU is not counted; its port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.settimeout(0.1)
-        over = threading.Event()
-
-        def serve() -> None:
-            while not over.is_set():
-                with suppress(TimeoutError):
-                    wire, client = sock.recvfrom(512)
-                    sock.sendto(_answered(wire), client)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield sock.getsockname()[1]
-        finally:
-            over.set()
-            thread.join()
-
-
-def _answered(wire: bytes) -> bytes:
-    """The query as a reply with one address."""
-    record = b"\xc0\x0c" + w.RECORD.pack(1, 1, 3600, 4) + b"\xc0\0\2\1"
-    return wire[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + wire[12:] + record
-
-
 class _Instant:
     """An upstream that has answered before one has asked."""
 
@@ -214,7 +183,7 @@ class _Instant:
         self.over_tcp: Ask = self._answer
 
     def _answer(self, wire: bytes, waiter: Waiter) -> None:
-        waiter.take(_answered(wire))
+        waiter.take(answered(wire))
 
     def close(self) -> None:
         """Nothing is open."""
