@@ -70,6 +70,29 @@ DIRECTIVES: Final = (
 )
 
 
+EARLIER: Final[Mapping[tuple[int, int, int], tuple[tuple[str, str], ...]]] = {
+    (1, 11, 0): (("acl", "any"), ("cache", "rewrite"), ("autopath", "minimal")),
+    (1, 14, 2): (("cache", "rewrite"), ("acl", "header"), ("autopath", "minimal")),
+    (1, 14, 7): (),
+}
+"""By the version that began with it: which directives stood in front of which, where they do not in 1.14.7."""
+
+
+def order_of(version: str) -> tuple[str, ...]:
+    """The order of a CoreDNS from 1.11.0 on, with today's directives. Raises ValueError for other versions."""
+    parts = version.removeprefix("v").split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and len(part) < 5 for part in parts):
+        raise ValueError(f"{version!r} is no version such as 1.14.1")
+    wanted = int(parts[0]), int(parts[1]), int(parts[2])
+    if not min(EARLIER) <= wanted <= max(EARLIER):
+        raise ValueError(f"the orders of CoreDNS 1.11.0 to 1.14.7 are known, not that of {version}")
+    names = list(DIRECTIVES)
+    for name, anchor in EARLIER[max(known for known in EARLIER if known <= wanted)]:
+        names.remove(name)
+        names.insert(names.index(anchor), name)
+    return tuple(names)
+
+
 def chain_order(before: Mapping[str, str]) -> dict[str, int]:
     """The place of every directive in the chain, smallest first: a sort key.
 

@@ -1,12 +1,15 @@
 """`corepy order [-conf FILE] [-format text|json]`: the directives of each server block in the order in which they run.
 
 A directive that stands below one which runs after it is marked: it `overtakes` that one, whatever the file looks like.
+With `-compat VERSION` it shows instead what ran in another order in that version of CoreDNS; the exit status is then 3
+where anything did.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from corepy import registry
@@ -15,13 +18,19 @@ from corepy.corefile import Corefile
 from corepy.directive import Directive
 from corepy.errors import ConfigError, Position
 from corepy.flags import Flag, UsageError, parse, usage
+from corepy.order import order_of
 from corepy.plugin import Plugin
 from corepy.source import NotFound, Source
 
 FLAGS: Final = [
+    Flag("compat", "Show what ran in another order in this version of CoreDNS, such as 1.14.1"),
     Flag("conf", 'Corefile to load, "stdin" for standard input (default "Corefile")'),
     Flag("format", '"text" or "json" (default "text")'),
 ]
+
+
+_DIFFERS: Final = 3
+"""The exit status where a version ran the Corefile in another order: 1 and 2 are for what went wrong."""
 
 
 class Step(NamedTuple):
@@ -44,7 +53,10 @@ def main(arguments: list[str]) -> int:
     conf = values.get("conf")
     show = _json if values.get("format") == "json" else _text
     try:
-        sys.stdout.write(show(Source.find(str(conf) if conf is not None else None, 53).parse()))
+        parsed = Source.find(str(conf) if conf is not None else None, 53).parse()
+        if "compat" in values:
+            return _compare(parsed, str(values["compat"]), as_json=show is _json)
+        sys.stdout.write(show(parsed))
     except NotFound as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -57,6 +69,10 @@ def main(arguments: list[str]) -> int:
 def _check(values: dict[str, str | bool], rest: list[str]) -> None:
     if rest:
         raise UsageError(f"extra command line arguments: [{' '.join(rest)}]")
+    try:
+        order_of(str(values.get("compat", "1.14.7")))
+    except ValueError as error:
+        raise UsageError(f"flag -compat: {error}") from None
     if values.get("format", "text") not in ("text", "json"):
         raise UsageError(f'invalid value "{values["format"]}" for flag -format')
 
@@ -78,6 +94,37 @@ def steps(block: ServerBlock) -> list[Step]:
         overtakes = [each for each in alike if written[id(each)] < written[id(directive)]]
         found.append(Step(directive, kind, overtakes))
     return found
+
+
+class Swap(NamedTuple):
+    """Two directives of a server block that a version ran the other way round, in the order in which they run now."""
+
+    first: Directive
+    second: Directive
+
+
+def swaps(block: ServerBlock, version: str) -> list[Swap]:
+    """What a version of CoreDNS runs in another order; directives of other packages keep their places.
+
+    Raises ConfigError where a plugin cannot be loaded, ValueError for a version whose order is not known.
+    """
+    then = {name: place for place, name in enumerate(order_of(version))}
+    chain = [step.directive for step in steps(block) if step.kind != "listener" and step.directive.name in then]
+    return [Swap(one, two) for one, two in combinations(chain, 2) if then[one.name] > then[two.name]]
+
+
+def _compare(parsed: Corefile, version: str, *, as_json: bool) -> int:
+    """Show what a version runs in another order; the exit status."""
+    found = [swap for block in parsed.blocks for swap in swaps(block, version)]
+    if as_json:
+        listed = [
+            {side: {"name": each.name, **_place(each.at)} for side, each in (("first", one), ("second", two))}
+            for one, two in found
+        ]
+        sys.stdout.write(json.dumps({"version": version, "swaps": listed}, indent=2) + "\n")
+    for one, two in [] if as_json else found:
+        sys.stdout.write(f"{one.at}: {one.name} runs before {two.name} ({two.at}); in {version} it ran after it\n")
+    return _DIFFERS if found else 0
 
 
 def _kind(name: str) -> str:

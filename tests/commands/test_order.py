@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from corepy.__main__ import main
-from corepy.commands.order import steps
+from corepy.commands.order import steps, swaps
 from corepy.corefile import load
 
 TEXT = """\
@@ -89,3 +89,45 @@ def test_what_cannot_be(
     corefile.with_name("broken").write_text(". {\n")
     assert main(["order", *arguments]) == status
     assert capsys.readouterr().err.startswith(message)
+
+
+# --- other versions ---
+
+ACL = ". {\n acl {\n  block\n }\n rewrite name a b\n cache\n log\n forward . 192.0.2.1\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("1.14.7", []),
+        ("1.14.1", ["rewrite before acl", "rewrite before cache"]),
+        ("v1.11.3", ["rewrite before acl", "rewrite before cache"]),
+        ("1.14.2", ["rewrite before cache", "acl before cache"]),
+        ("1.14.6", ["rewrite before cache", "acl before cache"]),
+    ],
+)
+def test_what_earlier_versions_ran_in_another_order(
+    version: str, expected: list[str], corefile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [f"{one.name} before {two.name}" for one, two in swaps(load(ACL, "Corefile").blocks[0], version)]
+    assert found == expected
+    corefile.write_text(ACL)
+    assert main(["order", "-compat", version]) == (3 if expected else 0)
+    assert capsys.readouterr().out.count("\n") == len(expected)
+
+
+def test_a_comparison_as_text_and_json(corefile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corefile.write_text(ACL.replace(" rewrite name a b\n", ""))
+    assert main(["order", "-compat=1.14.2"]) == 3
+    assert capsys.readouterr().out == (
+        "Corefile:2:2: acl runs before cache (Corefile:5:2); in 1.14.2 it ran after it\n"
+    )
+    assert main(["order", "-compat=1.14.2", "-format=json"]) == 3
+    [swap] = json.loads(capsys.readouterr().out)["swaps"]
+    assert (swap["first"]["name"], swap["second"]["line"]) == ("acl", 5)
+
+
+@pytest.mark.parametrize("version", ["1.14", "1.10.9", "1.14.8", "one.two.three", ""])
+def test_versions_that_are_not_known(version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["order", "-compat", version]) == 2
+    assert capsys.readouterr().err.startswith("flag -compat: ")
