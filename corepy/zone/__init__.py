@@ -15,12 +15,12 @@ from corepy.zone.file import load
 from corepy.zone.lookup import Answer, Result, lookup
 from corepy.zone.names import closest
 from corepy.zone.peers import EVERYBODY, Peer, keys_of, read_peers
-from corepy.zone.source import Announcer, ZoneSource, announce
+from corepy.zone.source import Announcer, ZoneObserver, ZoneSource, announce
 from corepy.zone.store import Builder, Zone
 from corepy.zone.zonefile import ZoneFile
 
 __all__ = [
     "EVERYBODY", "SMALL", "Announcer", "Answer", "Authority", "Builder", "Difference", "Peer", "Result", "Unchanged",
-    "Zone", "ZoneError", "ZoneFile", "ZoneSource", "announce", "applied", "closest", "is_newer", "keys_of", "load",
-    "lookup", "read_peers", "serial_of", "since", "succeed",
+    "Zone", "ZoneError", "ZoneFile", "ZoneObserver", "ZoneSource", "announce", "applied", "closest", "is_newer",
+    "keys_of", "load", "lookup", "read_peers", "serial_of", "since", "succeed",
 ]  # fmt: skip

@@ -27,6 +27,17 @@ class Announcer(Protocol):
         """The zone of this name, a key, is there or has changed."""
 
 
+@runtime_checkable
+class ZoneObserver(Protocol):
+    """A plugin that wants to know which zones there are, besides those that the Corefile names."""
+
+    def zone_added(self, origin: bytes) -> None:
+        """There is a zone of this name, a key; said again when it has changed."""
+
+    def zone_removed(self, origin: bytes) -> None:
+        """There is none any more."""
+
+
 def announce(plugins: Iterable[object], origin: bytes) -> None:
     """Tell all of these plugins that want to know that a zone is there or has changed."""
     for plugin in plugins:

@@ -17,7 +17,7 @@ from corepy.plugins.auto.directory import Directory, Look
 from corepy.plugins.auto.lint import LEFT_OUT
 from corepy.watched import Watched
 from corepy.words import shown
-from corepy.zone import Authority, Zone, announce, closest
+from corepy.zone import Authority, Zone, ZoneObserver, announce, closest
 
 if TYPE_CHECKING:
     from corepy.site import Site
@@ -127,8 +127,11 @@ class Auto(Plugin):
         """Serve the zones as they are now."""
         for remark in look.remarks:
             self.log.warning(remark)
+        observers = [plugin for plugin in self._site.plugins if isinstance(plugin, ZoneObserver)]
         for origin in sorted(look.gone):
             self._serving.pop(origin, None)
+            for observer in observers:
+                observer.zone_removed(origin)
             remark = f"removed zone {w.decode_name(origin)}"
             self.log.info(remark)
         for origin, zone in look.changed.items():
@@ -136,6 +139,8 @@ class Auto(Plugin):
             self._serving[origin] = Authority(zone, self.resolve, partial=True)
             remark = f"{done} zone {w.decode_name(origin)}, serial {zone.serial}, {len(zone)} names"
             self.log.info(remark)
+            for observer in observers:
+                observer.zone_added(origin)
             announce(self._site.plugins, origin)
 
     def _complain(self, error: Exception) -> None:

@@ -39,8 +39,10 @@ class Prometheus(Plugin):
     tls: Word | None = None
     """The web configuration file that secures the endpoint."""
     _traffic: dict[tuple[Endpoint, bytes], Traffic] = field(default_factory=dict, init=False, compare=False, repr=False)
-    _zones: list[bytes] = field(default_factory=list, init=False, compare=False, repr=False)
-    """Those of the server block, the longest first."""
+    _zones: set[bytes] = field(default_factory=set, init=False, compare=False, repr=False)
+    """Those of the server block, and those that plugins find while they run."""
+    _only: bytes | None = field(default=None, init=False, compare=False, repr=False)
+    """The one of them, if there is one; then nothing has to be looked for."""
     _lease: http.Lease | None = field(default=None, init=False, compare=False, repr=False)
 
     @classmethod
@@ -68,7 +70,8 @@ class Prometheus(Plugin):
     def configure(self, site: Site) -> None:
         """Hear which plugin answers, and of queries that get to none."""
         self._site = site
-        self._zones = sorted((key.zone for key in site.keys), key=len, reverse=True)
+        self._zones = {key.zone for key in site.keys}
+        self._only = next(iter(self._zones)) if len(self._zones) == 1 else None
         site.follow, site.report = self, report
         if self.tls is not None:
             self._alone(self.tls, [plugin for block in site.blocks for plugin in block.plugins])
@@ -149,7 +152,7 @@ class Prometheus(Plugin):
 
     def _of(self, query: Query) -> Traffic:
         """Where a query counts: under the longest zone of the block that it is in."""
-        zone = self._zones[0] if len(self._zones) == 1 else self._longest(query)
+        zone = self._only or next((zone for zone in w.suffixes(query.key) if zone in self._zones), b"\0")
         found = self._traffic.get((query.endpoint, zone))
         if found is None:
             endpoint = query.endpoint
@@ -157,8 +160,15 @@ class Prometheus(Plugin):
             self._traffic[endpoint, zone] = found
         return found
 
-    def _longest(self, query: Query) -> bytes:
-        return next((zone for zone in self._zones if w.is_subdomain(query.key, zone)), b"\0")
+    def zone_added(self, origin: bytes) -> None:
+        """Count queries for this zone, a key, on their own, as those for the zones of the server block."""
+        self._zones.add(origin)
+        self._only = None
+
+    def zone_removed(self, origin: bytes) -> None:
+        """Count them no more, unless it is a zone of the server block."""
+        if all(key.zone != origin for key in self._site.keys):
+            self._zones.discard(origin)
 
     # --- the endpoint ---
 

@@ -126,8 +126,41 @@ class Secondaries(Plugin):
         self.heard.append(origin)
 
 
+class Observer(Plugin):
+    """Knows which zones there are."""
+
+    def __init__(self) -> None:
+        self.zones: set[bytes] = set()
+
+    def zone_added(self, origin: bytes) -> None:
+        self.zones.add(origin)
+
+    def zone_removed(self, origin: bytes) -> None:
+        self.zones.remove(origin)
+
+
+def test_zones_that_come_and_go_are_told(tmp_path: Path) -> None:
+    plugin, observer = parse("auto {\ndirectory .\nreload 5s\n}"), Observer()
+    (tmp_path / "db.example.org").write_text(ZONE.format(1, 1))
+    with started(plugin, tmp_path, observer) as (runner, clock, _):
+        assert observer.zones == {ORG}
+        (tmp_path / "db.example.org").unlink()
+        runner.run(passed(plugin, clock))
+        assert observer.zones == set()
+
+
+async def passed(plugin: Auto, clock: FakeClock) -> None:
+    """Until the next look is over."""
+    clock.advance(5)
+    assert plugin._watched is not None
+    assert plugin._watched.reading is not None
+    await plugin._watched.reading
+
+
 @contextmanager
-def started(plugin: Auto, root: Path) -> Iterator[tuple[asyncio.Runner, FakeClock, Secondaries]]:
+def started(
+    plugin: Auto, root: Path, *others: Plugin
+) -> Iterator[tuple[asyncio.Runner, FakeClock, Secondaries]]:
     """The plugin with its files read; the next plugin would say NOTIMP."""
     clock, secondaries = FakeClock(), Secondaries()
 
@@ -135,7 +168,7 @@ def started(plugin: Auto, root: Path) -> Iterator[tuple[asyncio.Runner, FakeCloc
         return Reply.failed(query, codes.NOTIMP)
 
     plugin.name, plugin.clock, plugin.next = "auto", clock, is_next
-    plugin.configure(Site([], root=str(root), plugins=[secondaries, plugin]))
+    plugin.configure(Site([], root=str(root), plugins=[secondaries, *others, plugin]))
     with asyncio.Runner() as runner:
         runner.run(plugin.start())
         yield runner, clock, secondaries
@@ -153,13 +186,7 @@ def test_files_come_and_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     with started(plugin, tmp_path) as (runner, clock, secondaries):
 
         def pass_time() -> None:
-            async def wait() -> None:
-                clock.advance(5)
-                assert plugin._watched is not None
-                assert plugin._watched.reading is not None
-                await plugin._watched.reading
-
-            runner.run(wait())
+            runner.run(passed(plugin, clock))
 
         assert capsys.readouterr().out.startswith("[WARNING] cannot look into")
         assert ask(plugin, "www.example.org") == "NOTIMP"

@@ -240,6 +240,16 @@ def test_queries_and_replies(serve: Serve, directives: Callable[..., None]) -> N
     assert page.get("dns_requests_total", zone="other.test.") == {}
 
 
+def test_zones_that_plugins_find_are_counted_on_their_own(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "db.found.test").write_text("@ 60 SOA ns root 1 2 3 4 5\n")
+    server = serve(f".:0 {{\nprometheus localhost:0\nauto {{\ndirectory {tmp_path}\n}}\nwhoami\n}}")
+    for name in ("www.found.test.", "found.test.", "other.test."):
+        server.ask(name)
+    page = Page.of(server)
+    found, other = (page.get("dns_requests_total", zone=zone, server="dns://:0") for zone in ("found.test.", "."))
+    assert (sum(found.values()), sum(other.values())) == (2, 1)
+
+
 def test_a_query_without_reply_and_a_bug(serve: Serve, directives: Callable[..., None]) -> None:
     directives(odd=Odd)
     server = serve("silence.test {\nprometheus localhost:0\nodd\n}")
