@@ -21,7 +21,7 @@ query over UDP, each step with the module where it can be read:
     plugin -> plugin -> plugin     chain       each answers, calls self.next(query), or awaits it
       |                                        a Reply goes on at once; a Deferred or a coroutine when it is there
       v
-    finish(query, reply)           finish      EDNS as the client spoke it, no more octets than it takes
+    finish(query, reply)           finish      EDNS as the client spoke it, its size; a signature if one is due
       |
       v
     the outbox, sent as a batch    datagram    sendmmsg: to the peer, from the address that was asked

@@ -22,7 +22,7 @@ from corepy.zone import SMALL, Zone
 
 _TIMEOUT: Final = 10.0
 """Seconds for the first and for each further message: a primary may have to read its zone from somewhere first."""
-_LONGEST: Final = 7200.0
+_LONGEST: Final = 7200
 """Seconds of one transfer: one that drips is given up, and the next primary is asked (BIND's max-transfer-time-in)."""
 _MOST: Final = 1 << 30
 """Octets of one transfer; five million names. What is more is a primary that never ends."""
