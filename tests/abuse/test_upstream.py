@@ -190,7 +190,7 @@ def test_each_kind_of_question_has_an_answer_of_its_own() -> None:
 
 def test_views_have_caches_of_their_own() -> None:
     text = (
-        ". {\n view inside {\n expr incidr(client_ip(), '127.0.0.2/32')\n }\n cache\n forward . 192.0.2.1\n}\n"
+        ". {\n view near {\n expr incidr(client_ip(), '127.0.0.2/32')\n }\n cache\n forward . 192.0.2.1\n}\n"
         ". {\n cache\n forward . 192.0.2.2\n}\n"
     )
     with FakeUpstreams() as upstreams, Running(text) as running:
