@@ -109,7 +109,12 @@ def test_paths_methods_and_connections_that_are_kept() -> None:
 def test_a_bad_request_is_told_so_and_closed() -> None:
     async def scenario(clock: FakeClock) -> None:
         lease = await http.listen(HOST, 0, {"/": say("OK")}, clock)
-        for data, status in ((b"what\r\n\r\n", 400), (b"x" * 9000, 431), (b"GET / HTTP/3.0\r\n\r\n", 505)):
+        for data, status in (
+            (b"what\r\n\r\n", 400),
+            (b"\x16\x03\x01", 400),
+            (b"X" * 9000, 431),
+            (b"GET / HTTP/3.0\r\n\r\n", 505),
+        ):
             peer = await Peer.of(lease.port)
             peer.write(data)
             assert (await peer.response())[0] == status

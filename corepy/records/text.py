@@ -184,7 +184,9 @@ def _groups(octets: _Octets) -> list[str]:
 def _relay(octets: _Octets) -> list[str]:
     """Whether to look for others first, the kind of a relay, and the relay (RFC 8777 4.3.1)."""
     kind = octets.number(1)
-    write = _GATEWAYS.get(kind & 0x7F, _hex)
+    write = _GATEWAYS.get(kind & 0x7F)
+    if write is None:
+        raise ValueError("a kind of relay that has no text")
     return [str(kind >> 7), str(kind & 0x7F), *write(octets)]
 
 
