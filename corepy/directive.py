@@ -14,10 +14,11 @@ took is an error too: `finish` says so, for every option and, called by the core
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from corepy.address import Address
 from corepy.duration import format_duration, parse_duration
 from corepy.errors import ConfigError, Position
 from corepy.keys import Network, parse_network, parse_zones
@@ -189,6 +190,14 @@ class Directive:
             raise self._invalid(word, _address_expected(default_port))
         return host, int(port)
 
+    def ip_address(self) -> Address:
+        """The next argument as an IP address, with port 0; IPv6 may have an interface, as in `fe80::1%eth0`."""
+        word = self.word("an IP address")
+        try:
+            return Address.of(word, 0)
+        except ValueError:
+            raise self._invalid(word, "an IP address") from None
+
     def origins(self) -> tuple[bytes, ...]:
         """All further arguments as zones, networks as their reverse zones; without any, those of the server block.
 
@@ -216,12 +225,18 @@ class Directive:
             yield line
             line.finish()
 
-    def options(self, *names: str) -> Iterator[Directive]:
-        """The lines of the block as `lines` has them, each of which begins with one of the names."""
+    def options(self, *names: str, once: Collection[str] = ()) -> Iterator[Directive]:
+        """The lines of the block as `lines` has them, each of which begins with one of the names.
+
+        Those that are in `once` may not come again.
+        """
+        seen: dict[str, Directive] = {}
         for option in self.lines():
-            if option.name not in names:
-                what = f"unknown option {shown(option.name)}"
-                raise option.error(what, option.name, _one_of(names), nearest(option.name, names))
+            name = option.name
+            if name not in names:
+                raise option.error(f"unknown option {shown(name)}", name, _one_of(names), nearest(name, names))
+            if name in once and seen.setdefault(name, option) is not option:
+                raise option.error(f"{shown(name)} given twice, first at {seen[name].at}", name)
             yield option
 
     def _invalid(self, word: Word, expected: str, hint: str = "") -> ConfigError:

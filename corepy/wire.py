@@ -360,11 +360,6 @@ def _saved_in_data(wire: bytes, rtype: int, at: int) -> int:
 # --- changing a message ----------------------------------------------------------------------
 
 
-def with_id(wire: bytes, message_id: bytes) -> bytes:
-    """The message under another id, given as its two octets."""
-    return message_id + wire[2:]
-
-
 def without(wire: bytes, record: Record) -> bytes:
     """The message less one record; only for one that no later name points into, as OPT."""
     counts = list(HEADER.unpack_from(wire))

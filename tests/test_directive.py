@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepy.address import Address
 from corepy.corefile import directives
 from corepy.directive import Directive, unknown_directive
 from corepy.errors import ConfigError
@@ -64,6 +65,7 @@ def test_words_are_taken_in_order() -> None:
         (lambda line: line.address(53), "x localhost", ("localhost", 53)),
         (lambda line: line.address(53), "x ::1:54", ("::1:54", 53)),
         (Directive.origins, "x A.test 10.0.0.0/8", (b"\1a\4test\0", b"\x0210\7in-addr\4arpa\0")),
+        (Directive.ip_address, "x 192.0.2.1", Address.of("192.0.2.1", 0)),
         (Directive.origins, "x", (b"\7example\3org\0",)),
     ],
 )
@@ -115,6 +117,7 @@ NETWORK = "a network such as 192.0.2.0/24 or 2001:db8::/32"
         (Directive.address, "x :99999", "Corefile:1:3: invalid argument ':99999', expected HOST:PORT"),
         (lambda line: line.address(53), 'x ""', "Corefile:1:3: empty argument, expected HOST or HOST:PORT"),
         (lambda line: line.address(53), "x a:", "Corefile:1:3: invalid argument 'a:', expected HOST or HOST:PORT"),
+        (Directive.ip_address, "x localhost", "Corefile:1:3: invalid argument 'localhost', expected an IP address"),
         (Directive.origins, "x a..b", "Corefile:1:3: invalid zone: 'a..b' has an empty label"),
     ],
 )
@@ -125,7 +128,7 @@ def test_what_readers_say(read: Callable[[Directive], object], bad: str, message
 
 
 def options(directive: Directive) -> Iterator[str]:
-    for option in directive.options("max_fails", "except", "nested"):
+    for option in directive.options("max_fails", "except", "nested", once=("except",)):
         yield str(option.name)
         if option.name == "max_fails":
             option.integer(minimum=0)
@@ -157,6 +160,7 @@ def test_options_come_in_their_order() -> None:
         ),
         ("x {\n nested a {\n }\n}", "2:9: unexpected argument 'a', expected no arguments"),
         ("x {\n nested {\n  iner a\n }\n}", "3:3: unknown option 'iner', expected inner"),
+        ("x {\n except a\n max_fails 1\n except a\n}", "4:2: 'except' given twice, first at Corefile:2:2"),
         ("x {\n nested {\n  inner a {\n }\n }\n}", "3:11: unexpected '{', expected no block for inner"),
     ],
 )
@@ -230,6 +234,7 @@ READERS: list[Callable[[Directive], object]] = [
     Directive.networks,
     Directive.address,
     Directive.origins,
+    Directive.ip_address,
     lambda line: line.address(53),
     lambda line: line.networks(addresses=True),
     lambda line: line.choice("a", "b", fold_case=True),

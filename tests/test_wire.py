@@ -186,4 +186,3 @@ def test_a_record_can_be_taken_out() -> None:
     opt = w.find_opt(wire)
     assert opt is not None
     assert w.without(wire, opt) == plain
-    assert w.with_id(wire, b"ab") == b"ab" + wire[2:]

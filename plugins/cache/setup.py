@@ -74,10 +74,8 @@ def read(directive: Directive) -> tuple[Settings, tuple[bytes, ...]]:
         settings.success.ttl = settings.denial.ttl = ttl
     zones = directive.as_zones(words) or directive.zones
     policy: Directive | None = None
-    for option in directive.options(*_READERS):
+    for option in directive.options(*_READERS, once=("serve_stale_policy",)):
         if option.name == "serve_stale_policy":
-            if policy is not None:
-                raise option.error(f"serve_stale_policy is given twice, first at {policy.at}")
             policy = option
         _READERS[option.name](settings, option)
     if policy is not None and settings.stale is None:

@@ -17,31 +17,29 @@ and for us it is no work."""
 _SHORTEST: Final = 3600
 """Seconds that a secret is used at least: as long as a cookie is good."""
 _EVERYBODY: Final = ("0.0.0.0/0", "::/0")
+_OPTIONS: Final = ("secret", "secret_file", "rotate", "require")
 
 
 def read(directive: Directive) -> dict[str, Any]:
     """The fields of the plugin: `cookies` and its block, in which each option may stand once."""
     fields: dict[str, Any] = {"at": directive.at}
-    seen: dict[str, Directive] = {}
+    file: Directive | None = None
     directive.no_more()
-    for option in directive.options("secret", "secret_file", "rotate", "require"):
-        name = option.name
-        if name in seen:
-            raise option.error(f"{name!r} given twice", name, f"it once, as at {seen[name].at}")
-        seen[name] = option
-        match name:
+    for option in directive.options(*_OPTIONS, once=_OPTIONS):
+        match option.name:
             case "secret":
                 fields["secrets"] = _secrets(option)
             case "secret_file":
+                file = option
                 fields["path"], fields["at"] = Path(option.word("a file name")), option.arguments[0].at
             case "rotate":
                 fields["rotate"] = int(option.duration(minimum=_SHORTEST))
             case _:
                 networks = option.networks(0, addresses=True)
                 fields["demand"] = NetworkSet(networks or map(parse_network, _EVERYBODY))
-    if "secrets" in fields and "path" in fields:
-        raise seen["secret_file"].error("'secret_file' given beside 'secret'", expected="one of them")
-    if not ("secrets" in fields or "path" in fields or "rotate" in fields):
+    if "secrets" in fields and file is not None:
+        raise file.error("'secret_file' given beside 'secret'", expected="one of them")
+    if not fields.keys() & {"secrets", "path", "rotate"}:
         fields["rotate"] = _DAY
     return fields
 

@@ -185,11 +185,7 @@ def _health_check(option: Directive, settings: _Settings) -> None:
 
 
 def _source_address(option: Directive, settings: _Settings) -> None:
-    word = option.word("an IP address")
-    try:
-        settings.options["source"] = Address.of(word, 0)
-    except ValueError:
-        raise option.error(f"invalid address '{word}'", word, "an IP address") from None
+    settings.options["source"] = option.ip_address()
 
 
 def _resolver(option: Directive, settings: _Settings) -> None:

@@ -53,19 +53,12 @@ class Prometheus(Plugin):
         if (word := directive.optional()) is not None:
             plugin.host, plugin.port = directive.as_address(word)
         directive.no_more()
-        for option in directive.options("runtime_metrics", "tls"):
+        for option in directive.options("runtime_metrics", "tls", once=("tls",)):
             if option.name == "tls":
-                plugin.tls = plugin._tls(option)
+                plugin.tls = _tls(option)
             else:
                 plugin.runtime = True
         return plugin
-
-    def _tls(self, option: Directive) -> Word:
-        if self.tls is not None:
-            raise option.error(f"given twice, first at {self.tls.at}")
-        _need(option, "PyYAML", "yaml")
-        _need(option, "bcrypt", "bcrypt")
-        return option.word("the path of a web configuration")
 
     def configure(self, site: Site) -> None:
         """Hear which plugin answers, and of queries that get to none."""
@@ -191,6 +184,13 @@ class Prometheus(Plugin):
                 server = site.server(key, host)
                 for name in names:
                     _ENABLED.set(1, server, w.decode_name(key.zone), site.view, name)
+
+
+def _tls(option: Directive) -> Word:
+    """The path of a web configuration."""
+    _need(option, "PyYAML", "yaml")
+    _need(option, "bcrypt", "bcrypt")
+    return option.word("the path of a web configuration")
 
 
 def _need(directive: Directive, name: str, module: str) -> None:

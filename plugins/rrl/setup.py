@@ -22,6 +22,7 @@ _OTHERS: Final = (
     "requests-per-second", "window", "ipv4-prefix-length", "ipv6-prefix-length", "slip-ratio", "max-table-size",
     "report-only",
 )  # fmt: skip
+_OPTIONS: Final = (*_RATES, *_OTHERS)
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,9 @@ class Settings:
 def read(directive: Directive) -> Settings:
     """The block of `rrl`: each option may stand once."""
     settings, intervals = dict[str, int](), dict[Category, int]()
-    seen: dict[str, Directive] = {}
-    for option in directive.options(*_RATES, *_OTHERS):
-        name = str(option.name)
-        if name in seen:
-            raise option.error(f"{name!r} given twice", option.name, f"it once, as at {seen[name].at}")
-        seen[name] = option
-        if name in _RATES:
-            intervals[_RATES[name]] = _interval(option)
+    for option in directive.options(*_OPTIONS, once=_OPTIONS):
+        if option.name in _RATES:
+            intervals[_RATES[option.name]] = _interval(option)
         else:
             key, value = _other(option)
             settings[key] = value

@@ -143,17 +143,11 @@ class Transfer(Plugin):
 def _read(directive: Directive) -> Rule:
     """`transfer [ZONES...]` and its block."""
     rule = Rule(directive.origins())
-    for option in directive.options("to", "source"):
+    for option in directive.options("to", "source", once=("source",)):
         if option.name == "to":
             rule.to += read_peers(option, everybody=True)
-        elif rule.source is not None:
-            raise option.error("'source' given twice")
         else:
-            word = option.word("an IP address")
-            try:
-                rule.source = Address.of(word, 0)
-            except ValueError:
-                raise option.error(f"invalid argument '{word}'", word, "an IP address") from None
+            rule.source = option.ip_address()
     if not rule.to:
         raise directive.error("'to' is missing", directive.closed, "to ADDRESS... in the block")
     return rule

@@ -123,7 +123,7 @@ def at(place: str, what: str) -> str:
         (line("serve_stale_policy prefer_positive"), at("2:1", "serve_stale_policy without serve_stale")),
         (
             line("serve_stale_policy prefer_positive\nserve_stale_policy prefer_positive"),
-            at("3:1", "serve_stale_policy is given twice, first at Corefile:2:1"),
+            at("3:1", "'serve_stale_policy' given twice, first at Corefile:2:1"),
         ),
         (line("serve_stale_policy none"), at("2:20", "invalid argument 'none', expected prefer_positive")),
         (line("servfail 5m1s"), at("2:10", "invalid servfail duration '5m1s', expected a duration of at most 5m")),

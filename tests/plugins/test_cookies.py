@@ -66,7 +66,7 @@ def parse(text: str) -> Cookies:
             "2:8: invalid argument '59m', expected a duration such as 30s or 1h30m of at least 1h0m0s",
         ),
         ("cookies {\nrequire udp\n}", f"2:9: invalid argument 'udp', {NETWORK}"),
-        ("cookies {\nrequire\nrequire\n}", "3:1: 'require' given twice, expected it once, as at Corefile:2:1"),
+        ("cookies {\nrequire\nrequire\n}", "3:1: 'require' given twice, first at Corefile:2:1"),
         (
             "cookies {\nsecrets a\n}",
             "2:1: unknown option 'secrets', expected one of secret, secret_file, rotate, require",

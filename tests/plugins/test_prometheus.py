@@ -50,7 +50,7 @@ def word(text: str) -> Word:
         ("prometheus {\ntls web.yml\nruntime_metrics\n}", Prometheus(tls=word("web.yml"), runtime=True)),
         ("prometheus {\ntls\n}", "2:1: 'tls' lacks an argument, expected the path of a web configuration"),
         ("prometheus {\ntls a b\n}", "2:7: unexpected argument 'b', expected the end of the line"),
-        ("prometheus {\ntls a\ntls b\n}", "3:1: given twice, first at Corefile:2:5"),
+        ("prometheus {\ntls a\ntls b\n}", "3:1: 'tls' given twice, first at Corefile:2:1"),
     ],
 )
 def test_lines(text: str, expected: Prometheus | str) -> None:

@@ -75,7 +75,7 @@ def made(zones: str = "", **settings: Any) -> Rrl:
             "2:16: invalid argument '-1', expected a number of accounts of at least 0",
         ),
         ("rrl {\nreport-only yes\n}", "2:13: unexpected argument 'yes', expected no arguments"),
-        ("rrl {\nwindow 1\nwindow 2\n}", "3:1: 'window' given twice, expected it once, as at Corefile:2:1"),
+        ("rrl {\nwindow 1\nwindow 2\n}", "3:1: 'window' given twice, first at Corefile:2:1"),
         ("rrl a..b", "1:5: invalid zone: 'a..b' has an empty label, expected a domain name or a network"),
         ("rrl\nrrl", "2:1: given twice in a server block, first at Corefile:1:1"),
     ],

@@ -64,7 +64,7 @@ def parse(text: str) -> Transfer:
         ("transfer {\nto name\n}", f"2:4: invalid argument 'name', {EXPECTED}"),
         ("transfer {\nto *\nsource\n}", "3:1: 'source' lacks an argument, expected an IP address"),
         ("transfer {\nto *\nsource eth0\n}", "3:8: invalid argument 'eth0', expected an IP address"),
-        ("transfer {\nsource ::1\nsource ::1\n}", "3:1: 'source' given twice"),
+        ("transfer {\nsource ::1\nsource ::1\n}", "3:1: 'source' given twice, first at Corefile:2:1"),
         ("transfer {\nfrom 192.0.2.1\n}", "2:1: unknown option 'from', expected one of to, source"),
     ],
 )  # fmt: skip
