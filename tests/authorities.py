@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -16,6 +14,7 @@ from typing import Final
 
 from corepy import codes
 from corepy import wire as w
+from tests.programs import program
 from tests.zonegen import Question
 
 _BATCH: Final = 64
@@ -62,20 +61,13 @@ def _coredns(directory: Path, port: int, zones: Zones) -> list[str]:
 _SERVERS: Final[Mapping[str, Callable[[Path, int, Zones], list[str]]]] = {
     "knot": _knot, "nsd": _nsd, "coredns": _coredns,
 }  # fmt: skip
-_PROGRAMS: Final = {"knot": "knotd"}
-
-
-def program(server: str) -> str | None:
-    """Where the program of a server is; None where it is not installed."""
-    return shutil.which(_PROGRAMS.get(server, server), path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 @contextmanager
 def serving(server: str, directory: Path, port: int, zones: Zones) -> Iterator[None]:
-    """Run a server with these zones on a port of 127.0.0.1."""
+    """Run a server with these zones on a port of 127.0.0.1; without its program the test is skipped."""
     name, *arguments = _SERVERS[server](directory, port, zones)
-    path = program(server)
-    assert path, f"{name} is not installed"
+    path = program(name)
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([path, *arguments], stdout=log, stderr=log, cwd=directory)  # noqa: S603 - as above
     try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Protocol
@@ -114,8 +114,9 @@ class Command:
         # Only what the program needs: variables of the machine's must not be a part of the test.
         environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": HOME, "PYTHONWARNINGS": "error"}
         self.process = subprocess.Popen(  # noqa: S603 - programs that the tests name
-            arguments, cwd=cwd, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+            arguments, cwd=cwd, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            process_group=0,
+        )  # fmt: skip
         if stdin is not None:
             self.feed(stdin)
         self._lines: Queue[str | None] = Queue()
@@ -182,9 +183,9 @@ class Command:
         return code, rest, self._errors
 
     def kill(self) -> None:
-        """End it whatever it does, and close all that was open."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """End it and all that it has started, even what is stopped, and close all that was open."""
+        with suppress(ProcessLookupError):   # a child that lives on keeps our end of its output open
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
         for reader in self._readers:
             reader.join(PATIENCE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from corepy import testing
 from corepy.address import Address
 from corepy.query import Reply
 from corepy.testing import Client, Served, Session
+from tests.programs import program
 
 if TYPE_CHECKING:
     from tests.conftest import Command, Serve, Start
@@ -29,14 +29,6 @@ BEHIND_PROXY = """\
     whoami
 }}
 """
-
-
-def program(name: str) -> str:
-    """Where a program is; without it the test is skipped."""
-    path = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin:/bin:/sbin")
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
 
 
 def seen(reply: Reply) -> Address:

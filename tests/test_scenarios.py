@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import selectors
-import shutil
 import signal
 import socket
 import time
@@ -20,6 +19,7 @@ import pytest
 from corepy import codes
 from corepy.query import Reply
 from corepy.testing import Client, message
+from tests.programs import program
 
 if TYPE_CHECKING:
     from tests.conftest import Command, Start
@@ -158,14 +158,6 @@ server:
 remote-control:
     control-enable: no
 """
-
-
-def program(name: str) -> str:
-    """Where a program is; without it the test is skipped."""
-    path = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin:/bin:/sbin")
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
 
 
 class Scene:

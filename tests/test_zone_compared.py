@@ -22,7 +22,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.records import decode, write_data
 from corepy.testing import Running
-from tests.authorities import ask, program, serving
+from tests.authorities import ask, serving
 from tests.zonegen import PLAIN, Generated, Question, generate
 
 _QUESTIONS: Final = int(os.environ.get("COREPY_QUESTIONS", "2000"))
@@ -274,8 +274,6 @@ def proofs_are_whole(question: Question, ours: Said, theirs: Said) -> list[str] 
 def test_zones_say_what_they_say_elsewhere(
     server: str, habits: Explain, kinds: tuple[str, ...], tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    if program(server) is None:
-        pytest.skip(f"{server} is not installed")
     compared = compare(server, tmp_path, free_port(), habits, kinds)
     print(told(compared))  # noqa: T201 - for `-s`
     assert not compared.unexplained, told(compared)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from tests.test_clients import program
+from tests.programs import program
 
 
 def test_without_dnsperf_it_says_where_to_get_it(

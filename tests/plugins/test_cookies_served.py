@@ -15,7 +15,8 @@ from corepy.plugins.cookies.setup import own_secret
 from corepy.proxyproto import encode_v2
 from corepy.testing import Client, FakeUpstreams
 from tests.plugins.test_cookies import CLIENT, ONE, cookie, options, rcode
-from tests.test_clients import FreePort, program
+from tests.programs import program
+from tests.test_clients import FreePort
 
 if TYPE_CHECKING:
     from tests.conftest import Serve, Start

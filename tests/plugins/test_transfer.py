@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -27,6 +26,7 @@ from corepy.tsig import HMAC_SHA256, Key, Signer, find, verify
 from corepy.upstream import Ask
 from corepy.words import Word
 from corepy.zone import EVERYBODY, Builder, Peer, Zone, succeed
+from tests.programs import program
 
 ORG, NET = w.encode_name("example.org"), w.encode_name("example.net")
 SHA1 = w.encode_name("hmac-sha1")
@@ -272,12 +272,11 @@ def test_a_notice_is_signed_and_so_is_its_reply(capsys: pytest.CaptureFixture[st
     assert (len(server.sent), complaints, capsys.readouterr().out) == (3, [], "")
 
 
-@pytest.mark.skipif(shutil.which("kdig") is None, reason="kdig, of Debian's knot-dnsutils, is not there")
 def test_kdig_takes_a_zone_of_many_messages(tmp_path: Path) -> None:
     rows = "".join(f"h{number} A 10.0.{number // 256}.{number % 256}\n" for number in range(10_000))
     (tmp_path / "db").write_text("$TTL 60\n@ SOA ns root 5 2 3 4 5\n@ NS ns\n" + rows)
     with Running(f"example.org:0 {{\nfile {tmp_path}/db\ntransfer {{\nto *\n}}\n}}") as running:
-        command = ["kdig", "@127.0.0.1", "-p", str(running.port), "example.org", "AXFR"]
+        command = [program("kdig"), "@127.0.0.1", "-p", str(running.port), "example.org", "AXFR"]
         found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout  # noqa: S603
     assert found.count(" A ") + found.count("\tA\t") == 10_000
     assert "10003 records" in found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from corepy.site import Site
 from corepy.stream import frame
 from corepy.testing import Client, FakeClock, Running, make_query, message
 from corepy.tsig import HMAC_SHA256, Key, Signer, Verifier, find
+from tests.programs import program
 
 if TYPE_CHECKING:
     from tests.conftest import Serve
@@ -325,7 +325,7 @@ def test_failures_and_refusals_are_signed_too(served: Running) -> None:
         assert reply[3] & w.RCODE == rcode
 
 
-@pytest.mark.parametrize("program", ["kdig", "dig"])
+@pytest.mark.parametrize("tool", ["kdig", "dig"])
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -339,11 +339,9 @@ def test_failures_and_refusals_are_signed_too(served: Running) -> None:
     ],
     ids=["NXDOMAIN", "tcp", "small", "AXFR", "IXFR", "BADSIG", "BADKEY"],
 )
-def test_dig_believes_the_replies(served: Running, program: str, options: list[str], expected: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not there")
+def test_dig_believes_the_replies(served: Running, tool: str, options: list[str], expected: str) -> None:
     key, *rest = options
-    command = [program, "@127.0.0.1", "-p", str(served.port), "-y", key, "+norec", *rest]
+    command = [program(tool), "@127.0.0.1", "-p", str(served.port), "-y", key, "+norec", *rest]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603 - see above
     said = done.stdout + done.stderr
     assert expected in said
