@@ -11,6 +11,7 @@ Sending never waits: what the kernel does not take at once is lost, as the netwo
 from __future__ import annotations
 
 import ctypes
+import mmap
 import socket
 import struct
 import sys
@@ -21,7 +22,7 @@ from corepy.address import Address
 BATCH: Final = 64
 """Datagrams a system call: from here on the call itself no longer counts (a 64th of about 1 us)."""
 _SLOT: Final = 65536
-"""Room for any datagram: 65,507 octets over IPv4, a little more over IPv6. Untouched pages cost no memory."""
+"""Room for any datagram: 65,507 octets over IPv4, a little more over IPv6."""
 RECEIVE_BUFFER: Final = 4 << 20
 """What is asked of the kernel: room for a burst while the loop is busy. It grants that to root, and up to
 net.core.rmem_max to others. Some 10,000 plain queries go in: in an overload a query waits for so many, and no more."""
@@ -182,14 +183,14 @@ class _Slots:
     IOVEC: Final = struct.Struct("@QQ")
 
     def __init__(self, family: _Family, control: int) -> None:
-        self.data = bytearray(BATCH * _SLOT)
-        self.view = memoryview(self.data)
-        """The same, for slices that are no copies."""
+        # A mapping of its own: pages that no datagram touches cost no memory (a bytearray would touch them all).
+        self.data = memoryview(mmap.mmap(-1, BATCH * _SLOT))
         self.names = bytearray(BATCH * family.sockaddr)
         self.control = bytearray(BATCH * _CONTROL)
         self._iovec = bytearray(BATCH * self.IOVEC.size)
         self.headers = bytearray(BATCH * self.HEADER.size)
-        data, names, controls, iovec = map(_pointer, (self.data, self.names, self.control, self._iovec))
+        data = _pointer(self.data)
+        names, controls, iovec = map(_pointer, (self.names, self.control, self._iovec))
         for slot in range(BATCH):
             self.IOVEC.pack_into(self._iovec, slot * self.IOVEC.size, data + slot * _SLOT, _SLOT)
             self.HEADER.pack_into(
@@ -209,7 +210,7 @@ class _Slots:
         """Our address in the control data of each message to send."""
 
 
-def _pointer(buffer: bytearray) -> int:
+def _pointer(buffer: bytearray | memoryview) -> int:
     return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
 
 
@@ -240,7 +241,7 @@ class BatchSocket(DatagramSocket):
         if count <= 0:
             return []
         size, _, _, _, at, address = self.family
-        data, wildcard = slots.view, self.wildcard
+        data, wildcard = slots.data, self.wildcard
         names = bytes(slots.names[: count * size])   # in one go, for a slice of octets costs half of one of a buffer
         control = bytes(slots.control[: count * _CONTROL]) if wildcard else b""
         received = []
@@ -263,7 +264,7 @@ class BatchSocket(DatagramSocket):
 
     def _send(self, batch: list[Datagram]) -> None:
         slots, (size, _, _, _, at, address) = self._out, self.family
-        data, control, sizes, written = slots.view, slots.control, slots.sizes, slots.locals
+        data, control, sizes, written = slots.data, slots.control, slots.sizes, slots.locals
         slots.names[: len(batch) * size] = b"".join([peer for _, peer, _ in batch])
         start = slot = 0
         for wire, _, local in batch:
