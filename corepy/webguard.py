@@ -27,7 +27,8 @@ from corepy.errors import ConfigError, ConfigErrors, Position
 from corepy.httpmessage import Request, Response, error
 from corepy.log import log
 from corepy.watched import in_thread
-from corepy.webconfig import MAX_FILE, Pem, Tls, WebConfig, read
+from corepy.webconfig import Pem, Tls, WebConfig, read
+from corepy.yamlfile import MAX_FILE
 
 if TYPE_CHECKING:
     from corepy.clock import Clock
