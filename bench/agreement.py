@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from corepy import codes
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import Client
 
 Essence = tuple[str, tuple[str, ...]]

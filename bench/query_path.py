@@ -44,7 +44,8 @@ from corepy.plugin import Outcome, Plugin
 from corepy.plugins.proxyproto import ProxyProto
 from corepy.plugins.whoami import Whoami
 from corepy.proxyproto import encode_v2
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing.messages import message
 from corepy.upstream import replaced
 

@@ -17,10 +17,12 @@ from corepy import corefile, datagram, registry, site, upstream
 from corepy.address import Address
 from corepy.clock import SYSTEM, Clock
 from corepy.deferred import Deferred
+from corepy.endpoint import Endpoint
 from corepy.errors import Failure
 from corepy.listener import Listener
 from corepy.plugin import Plugin, Serve
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing.messages import message
 from corepy.upstream import Ask, Options, Target, Upstream, Waiter
 

@@ -26,10 +26,10 @@ query over UDP, each step with the module where it can be read:
       v
     the outbox, sent as a batch    datagram    sendmmsg: to the peer, from the address that was asked
 
-Replies go to the peer; plugins see the client. `ports` holds the loop that takes these steps, `stream` the same for
-TCP. A Corefile becomes sites, chains and listeners in `corefile`, `directive`, `registry` and `site`; `server` opens
-ports for them and swaps configurations; `process` is the command's life, with its signals. With `multisocket` a
-`server` runs in each of several processes, and `workers` supervises them.
+Replies go to the peer; plugins see the client. `reply` is what they return. `ports` holds the loop that takes these
+steps, `stream` the same for TCP. A Corefile becomes sites, chains and listeners in `corefile`, `directive`, `registry`
+and `site`; `server` opens ports for them and swaps configurations; `process` is the command's life, with its signals.
+With `multisocket` a `server` runs in each of several processes, and `workers` supervises them.
 """
 
 __version__ = "0.1.0"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from corepy.errors import Failure
 from corepy.plugin import Plugin, Serve
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 
 if TYPE_CHECKING:
     from corepy.errors import Position

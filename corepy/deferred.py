@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
-from corepy.query import Outcome, Reply
+from corepy.reply import Outcome, Reply
 
 OnReply = Callable[[Reply], Reply]
 OnFailure = Callable[[Exception], "Reply | Exception"]

@@ -12,7 +12,8 @@ from typing import Final
 from corepy import codes
 from corepy import wire as w
 from corepy.errors import Malformed
-from corepy.query import Edns, Query, Reply
+from corepy.query import Edns, Query
+from corepy.reply import Reply
 
 _KEPT_FLAGS: Final = 0xFF00
 _PADDING: Final = 12   # an EDNS option (RFC 7830)

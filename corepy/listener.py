@@ -17,7 +17,8 @@ from corepy.errors import Failure
 from corepy.finish import bad_version, finish, sign
 from corepy.log import log
 from corepy.metrics import Counter
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.router import Filtered, Router
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from corepy import codes
 from corepy import wire as w
 from corepy.errors import Failure
-from corepy.query import Outcome, Query
+from corepy.query import Query
+from corepy.reply import Outcome
 
 if TYPE_CHECKING:
     from corepy.listener import Listener

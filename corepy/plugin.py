@@ -24,7 +24,8 @@ from corepy.directive import Directive
 from corepy.errors import ConfigError, Failure
 from corepy.log import Log
 from corepy.lookup import Resolve, no_server
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.rules import Checked, Note
 
 if TYPE_CHECKING:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from corepy.address import Address
 from corepy.datagram import DatagramSocket, open_datagram
+from corepy.endpoint import Endpoint
 from corepy.errors import Malformed
 from corepy.finish import error_reply
 from corepy.metrics import SETTLE, Across, Counter, Gauge
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.stream import Connection
 
 if TYPE_CHECKING:

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
 from corepy.address import Address
+from corepy.endpoint import Endpoint
 from corepy.errors import Malformed
 from corepy.finish import error_reply, further
 from corepy.metrics import Counter
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 
 if TYPE_CHECKING:
     from corepy.listener import Listener, StreamDoor

@@ -10,7 +10,7 @@ import pytest
 
 from corepy import testing
 from corepy.address import Address
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import Client, Served, Session
 from tests.programs import program
 

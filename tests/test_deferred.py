@@ -7,7 +7,7 @@ import pytest
 
 from corepy.deferred import Deferred, after, settle
 from corepy.errors import Failure
-from corepy.query import Outcome, Reply
+from corepy.reply import Outcome, Reply
 from corepy.testing import make_query
 
 QUERY = make_query()

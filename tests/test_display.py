@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from corepy import codes, display
 from corepy import wire as w
-from corepy.query import Reply
 from corepy.records import encode, parse_record, write_data
 from corepy.records.text import is_whole
 from corepy.records.types import READERS
+from corepy.reply import Reply
 from corepy.testing import make_query, message
 
 

@@ -6,7 +6,8 @@ import pytest
 from corepy import codes
 from corepy import wire as w
 from corepy.finish import bad_version, error_reply, finish
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing import make_query, message
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepy import codes
+from corepy.endpoint import Endpoint
 from corepy.errors import Failure, Malformed
 from corepy.listener import Listener, refuse
 from corepy.plugin import Deferred, Outcome, Query, Reply
-from corepy.query import Endpoint
 from corepy.site import Timeouts
 from corepy.testing import make_query, message
 

@@ -8,11 +8,11 @@ import pytest
 
 from corepy import codes
 from corepy import wire as w
+from corepy.endpoint import Endpoint
 from corepy.errors import Failure
 from corepy.listener import Listener
 from corepy.lookup import MAX_DEPTH, Resolve, no_server, resolver
 from corepy.plugin import Outcome, Plugin, Query, Reply
-from corepy.query import Endpoint
 from corepy.site import Timeouts
 from corepy.testing import make_query, message
 

@@ -1,6 +1,4 @@
-"""Query and Reply: lazy, exact, and never more than what was asked of them."""
-
-import asyncio
+"""Query: lazy, exact, and never more than what was asked of it."""
 
 import dnslib
 import pytest
@@ -10,8 +8,9 @@ from hypothesis import strategies as st
 from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
+from corepy.endpoint import Endpoint
 from corepy.errors import Malformed
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
 from corepy.testing import make_query, message
 
 UDP = Endpoint("udp", "dns://:53")
@@ -118,46 +117,3 @@ def test_a_query_with_other_flags_is_the_same_in_everything_else() -> None:
         assert getattr(other, name) == getattr(read, name), name
     assert other.record.header.ad == 1
     assert query.with_flags(0, UDP).endpoint is UDP
-
-
-def test_a_reply_has_id_question_and_what_comes_back_of_the_flags() -> None:
-    query = make_query("Example.ORG", flags=w.RD | w.CD | w.AD | w.Z)
-    reply = Reply.build(query, codes.NXDOMAIN, flags=w.AA)
-    assert reply.flags == w.QR | w.AA | w.RD | w.CD | codes.NXDOMAIN
-    assert reply.wire[:2] == query.wire[:2]
-    assert reply.wire[12:] == query.question
-    assert Reply.refused(query).rcode == codes.REFUSED
-    assert Reply.failed(query).rcode == codes.SERVFAIL
-    assert [reply.unserved for reply in (reply, Reply.refused(query), Reply.failed(query))] == [False, False, True]
-
-
-def test_a_reply_from_text() -> None:
-    authority = ["example.org. 60 IN NS ns.example.org."]
-    reply = Reply.answer(make_query(), "example.org. 60 IN A 192.0.2.7", authority=authority)
-    parsed = dnslib.DNSRecord.parse(reply.wire)
-    assert [str(record.rdata) for record in parsed.rr + parsed.auth] == ["192.0.2.7", "ns.example.org."]
-    assert parsed.header.aa
-    with pytest.raises(ValueError, match="no record"):
-        Reply.answer(make_query(), "example.org. 60 IN A nonsense")
-
-
-def test_an_edited_reply_is_a_copy() -> None:
-    reply = Reply.answer(make_query(), "example.org. 60 IN A 192.0.2.7")
-    before = reply.wire
-    edited = reply.edit()
-    edited.record.rr[0].ttl = 5
-    assert dnslib.DNSRecord.parse(edited.wire).rr[0].ttl == 5
-    assert reply.wire == before
-    assert reply.record.rr[0].ttl == 60
-
-
-def test_a_reply_awaits_to_itself() -> None:
-    reply = Reply.refused(make_query())
-
-    async def wait() -> Reply:
-        return await reply
-
-    assert asyncio.run(wait()) is reply
-    assert Reply.SILENCE.wire == b""
-    assert "silence" in repr(Reply.SILENCE)
-    assert "REFUSED" in repr(reply)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepy import codes
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import Client, message
 from tests.programs import program
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from corepy import codes
 from corepy import wire as w
+from corepy.endpoint import Endpoint
 from corepy.finish import further, sign
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing import message
 from corepy.tsig import HMAC_SHA256, Key, Signer, Verifier, find
 

@@ -16,10 +16,10 @@ from corepy import codes
 from corepy.address import Address
 from corepy.deferred import Deferred
 from corepy.door import Door, ProxyPolicy
+from corepy.endpoint import Endpoint
 from corepy.listener import Listener
 from corepy.plugin import Outcome, Query, Reply
 from corepy.proxyproto import encode_v1, encode_v2
-from corepy.query import Endpoint
 from corepy.site import Timeouts
 from corepy.stream import MAX_PENDING, MAX_UNREAD, WRITE_BUFFER, Connection, Framer, frame, listen
 from corepy.testing import FakeClock, message

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from corepy import codes
 from corepy import wire as w
 from corepy.errors import Failure
-from corepy.query import Query, Reply
+from corepy.query import Query
 from corepy.records import EncodedRecord, decode
+from corepy.reply import Reply
 from corepy.testing import make_query
 from corepy.zone import Authority, Builder, Unchanged, Zone, ZoneError, ZoneFile, load
 from corepy.zone.generate import expand, numbers

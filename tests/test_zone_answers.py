@@ -11,8 +11,9 @@ from corepy import codes
 from corepy import wire as w
 from corepy.errors import Failure
 from corepy.finish import finish
-from corepy.query import Query, Reply
+from corepy.query import Query
 from corepy.records import decode, parse_record
+from corepy.reply import Reply
 from corepy.testing import make_query
 from corepy.zone import Authority, Builder, Result, Zone, load, lookup
 

@@ -13,12 +13,13 @@ from corepy import wire as w
 from corepy.address import Address
 from corepy.clock import SYSTEM
 from corepy.door import Door
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError, Malformed
 from corepy.explain.stubs import Stubs
 from corepy.explain.trace import Trace
 from corepy.finish import error_reply
 from corepy.proxyproto import encode_v2
-from corepy.query import Endpoint, Query
+from corepy.query import Query
 from corepy.router import Filtered, Router
 from corepy.site import Bind
 from corepy.stream import frame

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from corepy import codes, display
 from corepy import wire as w
 from corepy.address import Address
-from corepy.query import Endpoint, Query, Reply
+from corepy.endpoint import Endpoint
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.upstream import Ask, Options, Target, Upstream, Waiter, connect_by_kind, replaced
 
 if TYPE_CHECKING:

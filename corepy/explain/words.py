@@ -7,8 +7,9 @@ from typing import Final
 
 from corepy import codes, display
 from corepy.errors import Failure, Malformed
-from corepy.query import Edns, Query, Reply
+from corepy.query import Edns, Query
 from corepy.records import EncodedRecord, decode
+from corepy.reply import Reply
 
 _SHOWN: Final = 4
 """Records that are named where a section has changed: beyond that nobody reads on."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from corepy import codes, display
 from corepy import wire as w
 from corepy.errors import Malformed
-from corepy.query import Reply
 from corepy.records import EncodedRecord, decode, parse_record
+from corepy.reply import Reply
 
 if TYPE_CHECKING:
     from corepy.testing.told import Question

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from corepy.address import Address
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.stream import Framer, frame
 from corepy.testing.messages import message
 from corepy.upstream.tls import client_context

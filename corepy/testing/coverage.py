@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from corepy.corefile import Corefile
     from corepy.errors import Position
     from corepy.plugin import Plugin, Serve
-    from corepy.query import Outcome, Query
+    from corepy.query import Query
+    from corepy.reply import Outcome
     from corepy.site import Configuration
 
 

@@ -24,9 +24,11 @@ from typing import Any, Self, TypeVar, cast
 from corepy import codes
 from corepy.address import Address
 from corepy.clock import Clock
+from corepy.endpoint import Endpoint
 from corepy.errors import Malformed
 from corepy.finish import finish
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.stream import frame
 from corepy.testing.client import PATIENCE
 from corepy.testing.told import Pattern, Question, Rule, read_records, seconds

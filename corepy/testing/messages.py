@@ -5,7 +5,8 @@ from __future__ import annotations
 from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
-from corepy.query import Endpoint, Query
+from corepy.endpoint import Endpoint
+from corepy.query import Query
 
 
 def message(

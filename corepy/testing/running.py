@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from corepy import corefile, registry, site
 from corepy.clock import SYSTEM, Clock
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.server import Server
 from corepy.site import Configuration
 from corepy.testing.client import PATIENCE, Client

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from corepy import codes
 from corepy import wire as w
 from corepy.duration import parse_duration
-from corepy.query import Query, Reply
+from corepy.query import Query
 from corepy.records import EncodedRecord, encode, parse_record
+from corepy.reply import Reply
 
 _LONGEST = 16
 """CNAMEs in a row that are followed: what goes in circles has an end."""

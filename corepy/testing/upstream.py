@@ -22,8 +22,10 @@ from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
 from corepy.clock import Clock
+from corepy.endpoint import Endpoint
 from corepy.errors import Failure
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.upstream import Ask, Host, Options, Target, Upstream, Waiter, read_targets, replaced
 
 

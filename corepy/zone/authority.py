@@ -15,8 +15,9 @@ from corepy import wire as w
 from corepy.deferred import after
 from corepy.errors import Failure, Malformed
 from corepy.lookup import Resolve
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
 from corepy.records import EncodedRecord, decode, encode
+from corepy.reply import Outcome, Reply
 from corepy.zone.lookup import Answer, Records, Result, completed, lookup
 from corepy.zone.store import SIGNATURE, Zone, count
 

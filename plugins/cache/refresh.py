@@ -9,10 +9,12 @@ from corepy import codes
 from corepy import wire as w
 from corepy.classify import ReplyType, typify
 from corepy.deferred import Deferred, after, settle
+from corepy.endpoint import Endpoint
 from corepy.errors import Malformed
 from corepy.plugins.cache.entry import TTL, State, reply_from, unpack
 from corepy.plugins.cache.message import Message
-from corepy.query import Endpoint, Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 
 if TYPE_CHECKING:
     from corepy.plugins.cache.cache import Cache

@@ -17,7 +17,7 @@ from corepy.plugins.prometheus.traffic import Traffic, report, traffic
 from corepy.words import Word
 
 if TYPE_CHECKING:
-    from corepy.query import Endpoint
+    from corepy.endpoint import Endpoint
     from corepy.site import Site
     from corepy.webguard import WebGuard
 

@@ -9,8 +9,8 @@ from corepy.metrics import Counter
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply
 
 if TYPE_CHECKING:
+    from corepy.endpoint import Endpoint
     from corepy.errors import Position
-    from corepy.query import Endpoint
     from corepy.site import Site
 
 FULL: Final = 1024 * 768

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.agreement import answers, differences, essence
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import make_query
 
 if TYPE_CHECKING:

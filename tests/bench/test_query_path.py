@@ -11,7 +11,8 @@ from bench import query_path, stages
 from bench.query_path import STAGES, WAYS, Way, table
 from bench.scenarios import zone_text
 from corepy.plugin import Outcome
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.upstream import replaced
 
 COMMON = {"socket": 1.0, "router": 2.0, "upstream": 3.0}

@@ -17,7 +17,8 @@ from corepy.errors import Malformed
 from corepy.finish import error_reply
 from corepy.listener import PANICS, Listener
 from corepy.log import Log
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing import FakeClock, make_query, message
 from corepy.testing.upstream import Asked, FakeUpstream
 from corepy.upstream import replaced

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from corepy.address import Address
-from corepy.query import Endpoint
+from corepy.endpoint import Endpoint
 
 
 class Target(NamedTuple):

@@ -15,7 +15,8 @@ from corepy.metrics import FAMILIES
 from corepy.networks import NetworkSet
 from corepy.plugins.acl import Acl
 from corepy.plugins.acl.acl import Action, Rule, RuleList
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import make_query
 

@@ -8,7 +8,7 @@ from corepy import codes
 from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.plugins.any import Any
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import make_query
 
 BLOCK = "in a block, opened at Corefile:1:5 by '{', expected no block"

@@ -16,7 +16,8 @@ from corepy.errors import ConfigError
 from corepy.plugin import Plugin
 from corepy.plugins.auto import Auto
 from corepy.plugins.auto.directory import Directory
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 

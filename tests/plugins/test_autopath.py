@@ -16,7 +16,8 @@ from corepy.errors import ConfigError, Failure
 from corepy.metrics import FAMILIES
 from corepy.plugin import Plugin
 from corepy.plugins.autopath import Autopath
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.site import Site
 from corepy.testing import make_query
 

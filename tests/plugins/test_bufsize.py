@@ -9,7 +9,8 @@ from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.finish import finish
 from corepy.plugins.bufsize import Bufsize
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import make_query, message
 
 

@@ -22,7 +22,8 @@ from corepy.metrics import FAMILIES, SETTLE
 from corepy.plugins.cache import Cache
 from corepy.plugins.cache.setup import Limits, Settings, Stale
 from corepy.plugins.cache.store import CHANCES, Store
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 

@@ -11,7 +11,7 @@ from corepy import codes
 from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.plugins.chaos import Chaos
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import Running, make_query
 
 BLOCK = "in a block, opened at Corefile:1:10 by '{', expected no block"

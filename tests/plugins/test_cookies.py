@@ -13,6 +13,7 @@ from corepy import wire as w
 from corepy.address import Address
 from corepy.corefile import directives
 from corepy.deferred import Deferred
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError
 from corepy.finish import finish
 from corepy.keys import parse_network
@@ -20,7 +21,8 @@ from corepy.metrics import FAMILIES, Counter
 from corepy.networks import NetworkSet
 from corepy.plugins.cookies import Cookies
 from corepy.plugins.cookies.jar import Jar
-from corepy.query import Endpoint, Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import FakeClock, message
 
 ONE, TWO, THREE = (bytes((number,)) * 16 for number in (1, 2, 3))

@@ -18,7 +18,8 @@ from corepy.errors import ConfigError, Failure
 from corepy.metrics import FAMILIES
 from corepy.plugins.dns64 import Dns64
 from corepy.plugins.dns64.dns64 import embed
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import make_query
 
 PREFIX = "expected an IPv6 prefix of 32, 40, 48, 56, 64, 72, 80, 88 or 96 bits"

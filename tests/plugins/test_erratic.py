@@ -10,7 +10,7 @@ from corepy.corefile import directives
 from corepy.deferred import Deferred
 from corepy.errors import ConfigError
 from corepy.plugins.erratic import Erratic
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import FakeClock, make_query
 
 AMOUNT = "expected a whole number from 0 to 2147483647"

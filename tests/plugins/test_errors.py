@@ -14,7 +14,8 @@ from corepy.errors import ConfigError, Failure
 from corepy.log import Log
 from corepy.plugins.errors import Errors
 from corepy.plugins.errors.consolidate import Consolidation
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import FakeClock, make_query
 
 QUERY = make_query("Www.Example.org", "AAAA")

@@ -16,7 +16,8 @@ from corepy.errors import ConfigError
 from corepy.fallthrough import Fallthrough
 from corepy.plugin import Plugin
 from corepy.plugins.file import File, Source
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 

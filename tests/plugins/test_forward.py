@@ -19,7 +19,8 @@ from corepy.corefile import directives
 from corepy.deferred import Deferred
 from corepy.errors import ConfigError, Failure
 from corepy.plugins.forward import Forward
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, FakeUpstream, FakeUpstreams, Running, make_query, message
 from corepy.testing.upstream import Asked

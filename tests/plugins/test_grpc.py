@@ -20,7 +20,7 @@ from corepy.errors import ConfigError, Failure
 from corepy.fallthrough import Fallthrough
 from corepy.plugins.grpc import Grpc
 from corepy.plugins.grpc.grpc import DURATION, REQUESTS, RESPONSES
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, FakeUpstream, FakeUpstreams, Running, make_query, message
 from corepy.upstream import Options, Target, match

@@ -10,7 +10,8 @@ from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.plugins.header import Header
 from corepy.plugins.header.header import Change
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing import make_query
 
 RULES = "expected a block with query or response, set or clear, and flags"

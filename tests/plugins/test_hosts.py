@@ -20,7 +20,8 @@ from corepy.fallthrough import Fallthrough
 from corepy.metrics import FAMILIES
 from corepy.plugins.hosts import Hosts
 from corepy.plugins.hosts import table as hosts_table
-from corepy.query import Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 

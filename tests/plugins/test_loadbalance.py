@@ -23,7 +23,7 @@ from corepy.networks import NetworkSet
 from corepy.plugins.loadbalance import LoadBalance
 from corepy.plugins.loadbalance.reorder import reorder
 from corepy.plugins.loadbalance.weights import parse_weights
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 

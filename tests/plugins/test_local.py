@@ -10,7 +10,7 @@ from corepy.errors import ConfigError
 from corepy.log import Log
 from corepy.metrics import FAMILIES, Counter
 from corepy.plugins.local import Local
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import make_query
 
 

@@ -18,7 +18,8 @@ from corepy.log import Log
 from corepy.plugins.log import QueryLog
 from corepy.plugins.log.format import COMBINED, COMMON, Format
 from corepy.plugins.log.log import Rule
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import FakeClock, make_query
 
 ORG, NET, ROOT = b"\7example\3org\0", b"\7example\3net\0", b"\0"

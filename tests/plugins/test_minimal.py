@@ -9,7 +9,7 @@ from corepy import wire as w
 from corepy.corefile import directives
 from corepy.errors import ConfigError
 from corepy.plugins.minimal import Minimal
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import make_query
 
 A = "www.example.org. 60 IN A 192.0.2.1"

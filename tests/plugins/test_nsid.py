@@ -11,9 +11,11 @@ from corepy import wire as w
 from corepy.address import Address
 from corepy.corefile import directives
 from corepy.deferred import Deferred
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError
 from corepy.plugins.nsid import Nsid
-from corepy.query import Endpoint, Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import message
 
 OURS = Nsid(b"ours")

@@ -15,10 +15,12 @@ from corepy import wire as w
 from corepy.address import Address
 from corepy.corefile import directives
 from corepy.deferred import Deferred
+from corepy.endpoint import Endpoint
 from corepy.errors import Failure
 from corepy.plugins.rewrite import Rewrite
-from corepy.query import Endpoint, Outcome, Query, Reply
+from corepy.query import Query
 from corepy.records import EncodedRecord, decode, encode, parse_record
+from corepy.reply import Outcome, Reply
 from corepy.testing import make_query
 from corepy.testing.messages import message
 

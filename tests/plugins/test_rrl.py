@@ -20,7 +20,8 @@ from corepy.plugins.rrl import Rrl
 from corepy.plugins.rrl.accounts import SECOND, Accounts, Verdict
 from corepy.plugins.rrl.category import Category, categorise
 from corepy.plugins.rrl.setup import Settings
-from corepy.query import Outcome, Query, Reply
+from corepy.query import Query
+from corepy.reply import Outcome, Reply
 from corepy.testing import FakeClock, make_query
 
 NUMBER = "expected a number a second such as 10 or 0.5"

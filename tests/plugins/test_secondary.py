@@ -22,8 +22,8 @@ from corepy.plugin import Plugin
 from corepy.plugins.secondary import Secondary, Source, primary
 from corepy.plugins.secondary.catalog import members
 from corepy.plugins.secondary.reading import Reading, build
-from corepy.query import Reply
 from corepy.records import EncodedRecord, encode, parse_record
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 from corepy.tsig import HMAC_SHA256, Key, Signer, find

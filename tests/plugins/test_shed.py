@@ -17,11 +17,13 @@ import pytest
 
 from corepy import corefile, registry, site
 from corepy.corefile import directives
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError, ConfigErrors
 from corepy.metrics import FAMILIES
 from corepy.plugins.shed import Shed
 from corepy.plugins.shed.shed import EVERY, FULL, PAUSE
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing import Client, FakeClock, make_query, message
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import pytest
 from corepy import codes, expression
 from corepy import wire as w
 from corepy.corefile import directives
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError, Failure
 from corepy.fallthrough import Fallthrough
 from corepy.gotemplate import Template, compile_template
@@ -19,7 +20,6 @@ from corepy.plugin import Outcome, Query, Reply
 from corepy.plugins.template import Templates
 from corepy.plugins.template.functions import FUNCTIONS, parse_uint
 from corepy.plugins.template.rule import Rule
-from corepy.query import Endpoint
 from corepy.site import Site
 from corepy.testing import make_query, message, serve
 

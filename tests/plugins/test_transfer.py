@@ -12,13 +12,15 @@ from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
 from corepy.corefile import directives
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError
 from corepy.plugin import Plugin
 from corepy.plugins.transfer import Rule, Transfer
 from corepy.plugins.transfer.messages import known_serial
 from corepy.plugins.transfer.notices import Notice
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
 from corepy.records import decode, encode, parse_record
+from corepy.reply import Reply
 from corepy.signed import Signed
 from corepy.site import Site
 from corepy.testing import FakeClock, Running, make_query, message

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from corepy import codes
 from corepy import wire as w
 from corepy.corefile import directives
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError, ConfigErrors
 from corepy.plugin import Outcome
 from corepy.plugins.tsig import Tsig
 from corepy.plugins.tsig.keyfile import parse_keys
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.stream import frame
 from corepy.testing import Client, FakeClock, Running, make_query, message

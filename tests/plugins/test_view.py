@@ -12,7 +12,7 @@ from corepy import wire as w
 from corepy.corefile import directives
 from corepy.errors import ConfigError, ConfigErrors
 from corepy.plugins.view import View
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.site import Site
 from corepy.testing import make_query
 

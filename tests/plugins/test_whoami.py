@@ -11,9 +11,11 @@ from corepy import codes
 from corepy import wire as w
 from corepy.address import Address
 from corepy.corefile import directives
+from corepy.endpoint import Endpoint
 from corepy.errors import ConfigError
 from corepy.plugins.whoami import Whoami
-from corepy.query import Endpoint, Query, Reply
+from corepy.query import Query
+from corepy.reply import Reply
 from corepy.testing import make_query, message
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corepy import codes
-from corepy.query import Reply
+from corepy.reply import Reply
 from corepy.testing import Answer, Expectation, expect, make_query
 
 A, ALIAS = "www.example.org. 300 IN A 192.0.2.1", "Web.example.org. 60 IN CNAME www.example.org."

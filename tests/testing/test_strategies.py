@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from corepy import wire as w
 from corepy.address import Address
+from corepy.endpoint import Endpoint
 from corepy.proxyproto import parse_datagram
-from corepy.query import Endpoint, Query
+from corepy.query import Query
 from corepy.source import Source
 from corepy.testing import strategies
 from corepy.validate import validate
