@@ -58,6 +58,7 @@ class Rrl(Plugin):
         self._accounts = Accounts(settings.window, settings.capacity, settings.slip)
         self._limits_replies = any(settings.intervals)
         self._cut4, self._cut6 = _Cut(settings.prefix4), _Cut(settings.prefix6)
+        self._processes = 1
 
     @classmethod
     def parse(cls, directive: Directive) -> Self:
@@ -68,6 +69,14 @@ class Rrl(Plugin):
         """Warn where there is no rate."""
         if not self._limits_replies and not self.settings.requests:
             yield NO_LIMIT.warn("without any rate nothing is limited", lines[0].at, "responses-per-second 10")
+
+    def configure(self, site: Site) -> None:
+        """Learn how many processes share what is allowed, once all plugins have shaped the block."""
+        self._site = site
+
+    def start(self) -> None:
+        """Take a share of the rates: the datagrams of a client are dealt out to all processes at random."""
+        self._processes = self._site.sockets
 
     def adopt(self, old: Rrl) -> None:
         """Remember who was sent what, unless other things count now."""
@@ -97,7 +106,10 @@ class Rrl(Plugin):
     def _takes(self, query: Query, *, proven: bool) -> bool:
         """Whether a query is within the limit. Who has proved to be there is not charged for forged queries."""
         account = hash((_REQUEST, proven, self._network(query)))
-        verdict = self._accounts.debit(account, self.settings.requests, self._now())
+        interval = self.settings.requests
+        if query.endpoint.transport == "udp":   # a connection stays with its process
+            interval *= self._processes
+        verdict = self._accounts.debit(account, interval, self._now())
         return verdict is Verdict.SEND or not self._exceeded(query, REQUESTS, "query")
 
     def _weigh(self, query: Query, reply: Reply) -> Reply:
@@ -124,7 +136,8 @@ class Rrl(Plugin):
         if not interval:
             return Verdict.SEND
         # The hash is keyed at random for the process: nobody can find two that are the same.
-        return self._accounts.debit(hash((_REPLY[category], self._network(query), what)), interval, self._now())
+        account = hash((_REPLY[category], self._network(query), what))
+        return self._accounts.debit(account, interval * self._processes, self._now())
 
     def _network(self, query: Query) -> bytes:
         """The network that a client is taken for."""

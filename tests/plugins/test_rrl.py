@@ -22,6 +22,7 @@ from corepy.plugins.rrl.category import Category, categorise
 from corepy.plugins.rrl.setup import Settings
 from corepy.query import Query
 from corepy.reply import Outcome, Reply
+from corepy.site import Site
 from corepy.testing import FakeClock, make_query
 
 NUMBER = "expected a number a second such as 10 or 0.5"
@@ -346,6 +347,16 @@ def test_requests() -> None:
     assert bench.ask(11, transport="tcp") == FULL + "-"   # an account of its own: forged queries cost it nothing
     assert bench.ask(1, proven=True) == "-"   # the same one
     assert bench.ask(1, client="198.51.100.1") == "+"
+
+
+def test_processes_share_what_a_client_may_have() -> None:
+    bench = Bench(requests=TENTH)
+    bench.plugin.configure(Site([], sockets=5))
+    bench.plugin.start()
+    assert bench.ask(4) == "++--"
+    bench.clock.advance(0.5)
+    assert bench.ask(2, client="198.51.100.1") == "++"
+    assert bench.ask(11, transport="tcp") == FULL + "-"   # a connection is in the hands of one of them
 
 
 def test_other_zones_are_not_looked_at() -> None:
