@@ -108,19 +108,19 @@ class Lease:
 async def listen(
     host: str, port: int, routes: Routes, clock: Clock, guard: WebGuard | None = None, *, one: bool = False
 ) -> Lease:
-    """Answer these paths at an address; no host stands for all addresses, a name for the first of its own.
+    """Answer these paths at an address; no host, 0.0.0.0 and :: stand for all of them, a name for the first of its own.
 
     Where several processes serve, all of them answer and their responses become one; with `one`, one of them answers:
     the first, or the one that the request names (`?worker=1`).
 
     Raises OSError where the address cannot be had, or a name has none.
     """
-    hosts = [host] if host else ["0.0.0.0", "::"]
+    hosts = ["0.0.0.0", "::"] if host in ("", "0.0.0.0", "::") else [host]
     loop = asyncio.get_running_loop()
     if loop in _openers:
         return await _openers[loop].listen(host, port, routes, guard, one=one)
     known = _endpoints.setdefault(loop, {})
-    if (host, port) not in known and host:
+    if (host, port) not in known and len(hosts) == 1:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         # "localhost" is 127.0.0.1 for those who have always asked it there, as in CoreDNS.
         hosts = [str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])]

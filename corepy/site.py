@@ -113,6 +113,8 @@ class Bind:
     host: str
     port: int
     at: Position | None = field(default=None, compare=False)
+    both: bool = field(default=False, compare=False)
+    """Whether the unspecified address of one family stands for all addresses of the other one too."""
 
     @property
     def server(self) -> str:
@@ -289,12 +291,15 @@ def _plugins(name: str, directives: list[Directive], site: Site, clock: Clock) -
 
 
 _Routes = list[tuple[bytes, Site]]
+_OTHER: Final = {"0.0.0.0": "::", "::": "0.0.0.0"}
+"""The unspecified addresses. Go listens on both where one is named (net.Listen), and so Corefiles name one."""
 
 
 def _group(sites: list[Site], errors: list[ConfigError]) -> dict[Bind, _Routes]:
     """Which zones are served on which address; a zone that two blocks claim there is an error."""
     groups: dict[Bind, _Routes] = {}
     taken: dict[tuple[str, int, bytes], dict[str, Key]] = {}
+    named = {(key.port, host) for site in sites for host in site.hosts for key in site.keys}
     for site in sites:
         for host in site.hosts:
             for key in site.keys:
@@ -305,7 +310,8 @@ def _group(sites: list[Site], errors: list[ConfigError]) -> dict[Bind, _Routes]:
                     continue
                 if site.takes is None:
                     hosts[host] = key
-                groups.setdefault(Bind(key.scheme, host, key.port, key.at), []).append((key.zone, site))
+                both = host in _OTHER and (key.port, _OTHER[host]) not in named
+                groups.setdefault(Bind(key.scheme, host, key.port, key.at, both), []).append((key.zone, site))
     return groups
 
 

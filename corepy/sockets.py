@@ -33,7 +33,7 @@ def open_sockets(bind: Bind, sets: int = 1) -> list[list[socket.socket]]:
         number = bind.port
         try:
             for _ in range(sets):
-                opened.append(_open_set(bind.host, number))
+                opened.append(_open_set("" if bind.both else bind.host, number))
                 number = opened[0][0].getsockname()[1]
             return opened
         except OSError as error:

@@ -367,8 +367,12 @@ def test_an_owner_reaches_its_own_endpoint(monkeypatch: pytest.MonkeyPatch) -> N
         lease.close()
         with pytest.raises(ConnectionRefusedError):
             await lease.reach("/ok")
-        everywhere = await http.listen("", 0, {"/ok": say("OK")}, clock)
-        await everywhere.reach("/ok")
-        everywhere.close()
+        for host in ("", "0.0.0.0", "::"):
+            everywhere = await http.listen(host, 0, {"/ok": say("OK")}, clock)
+            await everywhere.reach("/ok")
+            peer = await Peer.of(everywhere.port)   # over IPv4, whatever the family
+            assert await peer.get("/ok") == (200, "OK")
+            everywhere.close()
+            assert await peer.at_end()
 
     run(scenario)

@@ -122,7 +122,7 @@ def test_what_is_as_it_should_be(text: str) -> None:
         ("a {\n acl {\n  allow net ::1\n  block\n }\n whoami\n}", []),
         (
             "a {\n auto\n transfer {\n  to ::1 *\n }\n}",
-            ["CPY211 2:2: there is no directory, and so no zone", "CPY215 4:10: everyone may have the zones"],
+            ["CPY215 4:10: everyone may have the zones"],
         ),
         ("a {\n secondary {\n  transfer from ::1\n }\n acl {\n  block net ::2\n }\n transfer {\n  to *\n }\n}", []),
         ("a {\n pprof 0.0.0.0:6053\n whoami\n}", ["CPY216 2:2: profiles are not for this machine alone"]),
@@ -146,7 +146,11 @@ def test_what_is_as_it_should_be(text: str) -> None:
             "a {\n file nowhere\n}",
             ["CPY210 2:7: cannot read zone file 'nowhere': No such file or directory: zone a."],
         ),
-        ("a {\n auto\n}", ["CPY211 2:2: there is no directory, and so no zone"]),
+        ("a {\n auto\n}", []),
+        (
+            "a {\n auto {\n  directory nowhere\n }\n}",
+            [f"CPY211 3:13: cannot look into '{Path.cwd()}/nowhere': No such file or directory"],
+        ),
         (
             "a {\n whoami\n loadbalance weighted nowhere\n}",
             ["CPY212 3:23: cannot read 'nowhere': No such file or directory"],

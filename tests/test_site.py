@@ -69,6 +69,20 @@ def test_keys_without_a_port_have_that_of_the_flag() -> None:
     assert list(build("a. b.:9 {\n}\n", default_port=5353).listeners) == [Bind("dns", "", 5353), Bind("dns", "", 9)]
 
 
+@pytest.mark.parametrize(
+    ("text", "both"),
+    [
+        ("a {\n bind 0.0.0.0\n}", {"0.0.0.0": True}),
+        ("a {\n bind :: ::1\n}", {"::": True, "::1": False}),
+        ("a {\n bind ::\n}\nb {\n bind 0.0.0.0\n}", {"::": False, "0.0.0.0": False}),
+    ],
+)
+def test_an_unspecified_address_stands_for_both_families_unless_the_other_is_named(
+    text: str, both: dict[str, bool]
+) -> None:
+    assert {bind.host: bind.both for bind in build(text).listeners} == both
+
+
 def test_addresses_are_listeners_of_their_own() -> None:
     built = build("a.example {\n bind 127.0.0.1 ::1\n whoami\n}\nb.example {\n bind 127.0.0.1\n whoami\n}\n")
     four, six = Bind("dns", "127.0.0.1", 53), Bind("dns", "::1", 53)

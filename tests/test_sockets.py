@@ -26,6 +26,15 @@ def test_a_set_is_udp_and_tcp_of_one_number(host: str, families: int) -> None:
         close_all(sock for each in sets for sock in each)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_the_addresses_of_one_family_or_of_both(host: str) -> None:
+    for both in (False, True):
+        [each] = open_sockets(Bind("dns", host, 0, both=both))
+        hosts = {sock.getsockname()[0] for sock in each}
+        close_all(each)
+        assert hosts == ({"0.0.0.0", "::"} if both else {host})
+
+
 def test_an_address_in_use_is_an_error_with_its_place(free_port: Callable[[], int]) -> None:
     port = free_port()
     at = Position("Corefile", 3, 1)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _TRANSFERS: Final = frozenset((codes.IXFR, codes.AXFR))
 _EXPRESSION: Final = r"db\.(.*)"
 _TEMPLATE: Final = "{1}"
-_NOTHING: Final = "there is no directory, and so no zone"
 
 
 @dataclass
@@ -34,11 +33,11 @@ class Auto(Plugin):
 
     zones: tuple[bytes, ...]
     path: Path | None = None
-    """Below `root` if relative; None for no directory at all."""
+    """Below `root` if relative; None, which `configure` takes for the working directory, where none is named."""
     expression: str = _EXPRESSION
     """Searched in the names of files; the path before them does not count."""
     template: str = _TEMPLATE
-    """The zone that a file is for, groups of the expression as `{1}`."""
+    """The zone that a file is for, groups of the expression as `{1}` or `$1`."""
     reload: float = 60.0
     """Seconds between two looks at the directory and the serials in its files; 0 for none."""
     at: Position | None = field(default=None, compare=False)
@@ -83,7 +82,7 @@ class Auto(Plugin):
     def configure(self, site: Site) -> None:
         """Learn where relative paths begin, and who may want to know of new zones."""
         self._site = site
-        self.path = None if self.path is None else site.path(self.path)
+        self.path = Path() if self.path is None else site.path(self.path)
 
     def ends(self) -> Sequence[bytes]:
         """None for certain: its zones come and go."""
@@ -91,29 +90,24 @@ class Auto(Plugin):
 
     def check(self, lines: Sequence[Directive], site: Site) -> Iterator[ConfigError]:  # noqa: ARG002 - it has the path
         """Look at the directory, as `start` does. Raises ConfigError where it is out of reach."""
-        directory = self._open()
-        for remark in [_NOTHING] if directory is None else directory.look().remarks:
+        for remark in self._open().look().remarks:
             yield LEFT_OUT.warn(remark, self.at or lines[0].at)
 
-    def _open(self) -> Directory | None:
-        """The directory, if there is to be one. Raises ConfigError where it is out of reach."""
-        if self.path is None:
-            return None
+    def _open(self) -> Directory:
+        """The directory. Raises ConfigError where it is out of reach."""
+        path = self.path or Path()
         try:
-            self.path.stat()
+            path.stat()
         except FileNotFoundError:
             pass   # the first look remarks it
         except OSError as error:
-            what = f"cannot access directory {shown(str(self.path))}: {error.strerror}"
+            what = f"cannot access directory {shown(str(path))}: {error.strerror}"
             raise ConfigError(what, self.at, plugin=self.name) from error
-        return Directory(self.path, self._compiled or expressions.compile(self.expression), self.template)
+        return Directory(path, self._compiled or expressions.compile(self.expression), self.template)
 
     async def start(self) -> None:
         """Read the directory, and look at it from time to time. Raises ConfigError where it is out of reach."""
         directory = self._open()
-        if directory is None:
-            self.log.warning(_NOTHING)
-            return
         self._watched = Watched(lambda: (directory.look(),), self._use)
         await self._watched.read()
         self._watched.watch(self.clock, self.reload, self._complain)

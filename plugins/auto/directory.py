@@ -13,7 +13,8 @@ from corepy.expression import Expression
 from corepy.words import shown
 from corepy.zone import Unchanged, Zone, ZoneError, load, succeed
 
-_GROUP: Final = re.compile(r"\{(\w+)\}")
+_GROUP: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+"""What Go's `Regexp.Expand` replaces: a dollar for two, `${1}` and `$1`, which takes all letters that follow."""
 
 
 class Look(NamedTuple):
@@ -30,14 +31,14 @@ class Look(NamedTuple):
 class Directory:
     """The files below `path` whose names match `expression`; their zones' names are made by `template`.
 
-    A group of the expression stands in the template as `{1}` or `{name}`. Of files for the same zone the first one in
-    the order of their paths counts.
+    A group of the expression stands in the template as `{1}`, `{name}`, `$1` or `$name` (as CoreDNS). Of files for the
+    same zone the first one in the order of their paths counts.
     """
 
     def __init__(self, path: Path, expression: Expression, template: str) -> None:
         self.path = path
         self._expression = expression
-        self._template = template
+        self._template = template.replace("{", "${")
         self._zones: dict[bytes, Zone] = {}
         self._said: set[str] = set()
 
@@ -74,7 +75,7 @@ class Directory:
         if match is None:
             return None
         groups = match.named()
-        made = _GROUP.sub(lambda group: groups.get(group[1], ""), self._template)
+        made = _GROUP.sub(lambda found: found[1] or groups.get(found[2] or found[3], ""), self._template)
         return w.encode_name(made).lower() if made else None
 
     def _files(self, remarks: list[str]) -> dict[bytes, Path]:

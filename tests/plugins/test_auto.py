@@ -74,6 +74,9 @@ def test_lines(text: str, expected: Auto | str) -> None:
         (r"db\.(.*)", "{1}", "db.", None),
         (r"^([a-z]+)_(?P<top>[a-z]+)$", "{top}.{1}.{9}", "org_example", "example.org."),
         (r"(.*)\.txt", "{1}.net", "half.txt.old", "half.net."),
+        (r"db\.(?P<top>.*)", "$1.a.$top", "db.b", "b.a.b."),
+        (r"db\.(.*)", "a$$b$-{.$1", "db.b", "a$b$-${.b."),
+        (r"db\.(.*)", "$1x", "db.b", None),
     ],
 )
 def test_names_of_files(pattern: str, template: str, name: str, expected: str | None) -> None:
