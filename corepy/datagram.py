@@ -23,9 +23,9 @@ BATCH: Final = 64
 """Datagrams a system call: from here on the call itself no longer counts (a 64th of about 1 us)."""
 _SLOT: Final = 65536
 """Room for any datagram: 65,507 octets over IPv4, a little more over IPv6."""
-RECEIVE_BUFFER: Final = 4 << 20
+RECEIVE_BUFFER: Final = 1 << 20
 """What is asked of the kernel: room for a burst while the loop is busy. It grants that to root, and up to
-net.core.rmem_max to others. Some 10,000 plain queries go in: in an overload a query waits for so many, and no more."""
+net.core.rmem_max to others. Some 2,500 plain queries go in: in an overload a query waits for so many, and no more."""
 
 _SO_RCVBUFFORCE: Final = 33
 _SO_MEMINFO: Final = 55
