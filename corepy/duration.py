@@ -29,10 +29,15 @@ def parse_duration(text: str) -> float:
     up (`1h30m`, `-1.5h`, `.5s`); a bare `0` is allowed. Less than a nanosecond is cut off. Raises ValueError
     for everything else, and for more than 292 years.
     """
+    return parse_nanoseconds(text) / 1e9
+
+
+def parse_nanoseconds(text: str) -> int:
+    """The same in nanoseconds, exactly."""
     sign = -1 if text.startswith("-") else 1
     rest = text[1:] if text.startswith(("-", "+")) else text
     if rest == "0":
-        return 0.0
+        return 0
     total = at = 0
     while match := _PART.match(rest, at):
         whole, fraction, unit = match.groups()
@@ -42,7 +47,7 @@ def parse_duration(text: str) -> float:
         at = match.end()
     if at != len(rest) or not rest or total > (_LIMIT if sign < 0 else _LIMIT - 1):
         raise ValueError(f"{text!r} is no duration")
-    return sign * total / 1e9
+    return sign * total
 
 
 def _number(digits: str) -> int:
@@ -56,7 +61,11 @@ def format_duration(seconds: float) -> str:
 
     Rounded to nanoseconds. Raises ValueError or OverflowError for what is no finite number.
     """
-    nanoseconds = round(seconds * 1e9)
+    return format_nanoseconds(round(seconds * 1e9))
+
+
+def format_nanoseconds(nanoseconds: int) -> str:
+    """The same for nanoseconds, exactly."""
     sign = "-" if nanoseconds < 0 else ""
     nanoseconds = abs(nanoseconds)
     if nanoseconds == 0:

@@ -7,11 +7,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from corepy.exprlang import encodings, texts
-from corepy.exprlang.operators import equal, in_order, wrapped
+from corepy.exprlang.calendar import Named
+from corepy.exprlang.integers import wrapped
+from corepy.exprlang.methods import FUNCTIONS as TEMPORAL
+from corepy.exprlang.operators import equal, in_order
+from corepy.exprlang.times import Duration
 from corepy.exprlang.types import (
     AGGREGATE,
     ANY,
     BOOL,
+    COUNTABLE,
+    DURATION,
     FLOAT,
     INT,
     MAP,
@@ -23,12 +29,13 @@ from corepy.exprlang.types import (
     Function,
     Type,
     array,
+    item_of,
 )
 
 _ARRAY: Final = array()
 _WORD: Final = (1 << 64) - 1
-MISSING: Final = frozenset(("date", "duration", "now", "timezone", "type"))
-"""Functions of expr-lang that are not here."""
+HANDED_IN: Final = ("now",)
+"""Functions of the language that come with the clock."""
 
 
 def _same(types: list[Type]) -> Type:
@@ -36,12 +43,12 @@ def _same(types: list[Type]) -> Type:
 
 
 def _item(types: list[Type]) -> Type:
-    return types[0].item or ANY
+    return item_of(types[0])
 
 
 def _number_of(types: list[Type]) -> Type:
     """What the greatest or least of such values is."""
-    return types[0] if types[0] in (INT, FLOAT) and all(each == types[0] for each in types) else ANY
+    return types[0] if types[0] in (INT, FLOAT, DURATION) and all(each == types[0] for each in types) else ANY
 
 
 def _plain(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,12 +57,12 @@ def _plain(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _numbers(values: tuple[Any, ...]) -> list[Any]:
-    """Numbers given one by one, or in arrays."""
+    """Numbers or durations, given one by one or in arrays."""
     found: list[Any] = []
     for value in values:
         if isinstance(value, list):
             found += _numbers(tuple(value))
-        elif isinstance(value, bool) or not isinstance(value, int | float):
+        elif isinstance(value, bool) or not isinstance(value, int | float | Duration):
             raise TypeError(f"{value!r} is no number")
         else:
             found.append(value)
@@ -67,8 +74,15 @@ def _rounded(call: Callable[[float], float]) -> Callable[[float], float]:
     return lambda number: math.copysign(float(call(number)), number) if math.isfinite(number) else number
 
 
+def _counted(value: Any) -> Any:
+    """A number; of a duration its nanoseconds, of a day of the week or a month the number."""
+    if isinstance(value, Named):
+        return value.number
+    return value.nanoseconds if isinstance(value, Duration) else value
+
+
 def _median(*values: Any) -> float:
-    ordered = sorted(_numbers(values))
+    ordered = sorted(map(_counted, _numbers(values)))
     if not ordered:
         return 0.0
     middle = len(ordered) // 2
@@ -76,7 +90,7 @@ def _median(*values: Any) -> float:
 
 
 def _mean(*values: Any) -> float:
-    numbers = _numbers(values)
+    numbers = list(map(_counted, _numbers(values)))
     return float(sum(numbers) / len(numbers)) if numbers else 0.0
 
 
@@ -122,12 +136,13 @@ def _define(parameters: tuple[Type, ...], result: Any, call: Callable[..., Any],
 
 
 BUILTINS: Final[dict[str, Function]] = {
+    **TEMPORAL,
     "len": _define((SIZED,), INT, len),
     "abs": _define((NUMBER,), _same, lambda number: wrapped(abs(number))),
     "ceil": _define((NUMBER,), FLOAT, _rounded(math.ceil)),
     "floor": _define((NUMBER,), FLOAT, _rounded(math.floor)),
     "round": _define((NUMBER,), FLOAT, _rounded(lambda number: math.copysign(math.floor(abs(number) + 0.5), number))),
-    "int": _define((NUMERAL,), INT, texts.to_int),
+    "int": _define((COUNTABLE,), INT, lambda value: texts.to_int(_counted(value))),
     "float": _define((NUMERAL,), FLOAT, texts.to_float),
     "string": _define((ANY,), STRING, texts.to_text),
     "max": _define((AGGREGATE,), _number_of, lambda *values: max(_numbers(values), default=None), repeated=True),

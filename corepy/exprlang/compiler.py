@@ -6,17 +6,39 @@ place that the compiler gave it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from corepy import expression
 from corepy.exprlang import texts, tree
-from corepy.exprlang.builtins import BUILTINS, MISSING
-from corepy.exprlang.errors import EvaluationError, ExpressionError
-from corepy.exprlang.operators import BINARY, UNARY, result_of_binary, result_of_unary
-from corepy.exprlang.parser import PREDICATES, parse
+from corepy.exprlang.builtins import BUILTINS
+from corepy.exprlang.checked import check_arguments, listed, nothing, parameters, text, truth
+from corepy.exprlang.errors import ExpressionError
+from corepy.exprlang.methods import METHODS, method_of
+from corepy.exprlang.operators import BINARY, UNARY, result_of_binary, result_of_unary, written
+from corepy.exprlang.parser import PREDICATES
 from corepy.exprlang.predicates import CHECKS, RESULTS
-from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, MAP, NIL, PARTED, STRING, Function, Type, array, common, fits
+from corepy.exprlang.scope import ENVIRONMENT, Scope
+from corepy.exprlang.types import (
+    ANY,
+    BOOL,
+    BYTES,
+    FLOAT,
+    FUNCTION,
+    INT,
+    MAP,
+    NIL,
+    PARTED,
+    STRING,
+    Bytes,
+    Function,
+    Reference,
+    Type,
+    array,
+    common,
+    fits,
+    item_of,
+)
 from corepy.exprlang.types import matches_at_run as matches
 from corepy.words import nearest
 
@@ -25,45 +47,6 @@ _MAX_DEPTH: Final = 100
 """Nodes below one another; chains of `and` and of `or` count as one. The interpreter's stack holds a few times more."""
 _AND: Final = ("and", "&&")
 _OR: Final = ("or", "||")
-
-
-class Program:
-    """An expression that can be run; `type` is that of its value."""
-
-    def __init__(self, source: str, of: Type, run: Run, places: int) -> None:
-        self.source = source
-        self.type = of
-        self._run = run
-        self._empty = [None] * places
-
-    def run(self, context: Any = None, values: Iterable[Any] = ()) -> Any:
-        """The value of the expression, where its variables have these values, in their order.
-
-        Raises EvaluationError where it has none.
-        """
-        try:
-            return self._run([context, *values, *self._empty])
-        except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, MemoryError) as error:
-            raise EvaluationError(str(error)) from None
-
-
-def compile_expression(
-    source: str, functions: Mapping[str, Function] | None = None, variables: Mapping[str, Type] | None = None
-) -> Program:
-    """The program for a text that may call these functions and use these variables; raises ExpressionError."""
-    compiler = _Compiler(functions or {}, variables or {})
-    made = compiler.compile(parse(source))
-    return Program(source, made.type, made.run, compiler.places - len(variables or {}))
-
-
-def is_free_name(text: str, functions: Mapping[str, Function]) -> bool:
-    """Whether a variable may have this name: an identifier that stands for nothing else."""
-    try:
-        node = parse(text)
-    except ExpressionError:
-        return False
-    taken = text in functions or text in BUILTINS or text in PREDICATES or text in MISSING
-    return isinstance(node, tree.Name) and node.name == text and not taken
 
 
 class _Made(NamedTuple):
@@ -79,15 +62,21 @@ class _Element(NamedTuple):
     accumulator: Type | None = None
 
 
-class _Compiler:
+class Compiler:
+    """Makes the closures of one expression; `places` is how many variables its frame has."""
+
     def __init__(self, functions: Mapping[str, Function], variables: Mapping[str, Type]) -> None:
-        self._functions = functions
-        self._variables = {name: (of, place) for place, (name, of) in enumerate(variables.items(), 1)}
+        self._scope = Scope(functions, variables)
         self._elements: list[_Element] = []
         self._depth = 0
-        self.places = len(variables)
+
+    @property
+    def places(self) -> int:
+        """Variables that the frame of a run has, those of `let` and of predicates included."""
+        return self._scope.places
 
     def compile(self, node: tree.Node) -> _Made:
+        """The closure for a node, and the type of its value. Raises ExpressionError."""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise ExpressionError("too complex", node.at)
@@ -95,25 +84,26 @@ class _Compiler:
         self._depth -= 1
         return made
 
-    def _places(self, count: int) -> int:
-        """Places of the frame that nobody else has; the first of them."""
-        first = self.places + 1
-        self.places += count
-        return first
-
     # --- values ---
 
     def _literal(self, node: tree.Literal) -> _Made:
         value = node.value
-        types: dict[type, Type] = {bool: BOOL, int: INT, float: FLOAT, str: STRING}
+        types: dict[type, Type] = {bool: BOOL, int: INT, float: FLOAT, str: STRING, Bytes: BYTES}
         return _Made(types.get(type(value), NIL), lambda _frame: value)
 
     def _name(self, node: tree.Name) -> _Made:
-        if node.name not in self._variables:
-            call = " (a function needs its parentheses)" if node.name in self._functions else ""
-            raise ExpressionError(f"unknown name {node.name!r}{call}", node.at)
-        of, place = self._variables[node.name]
-        return _Made(of, lambda frame: frame[place])
+        name, scope = node.name, self._scope
+        if name in scope.variables:
+            of, place = scope.variables[name]
+            return _Made(of, lambda frame: frame[place])
+        if name == ENVIRONMENT:
+            return _Made(MAP, scope.environment)
+        if scope.is_handed_in(name):
+            return _reference(name)
+        if name in BUILTINS or name in scope.functions:
+            return _Made(FUNCTION, nothing)   # as in expr-lang
+        hint = nearest(name, [*scope.variables, *scope.functions])
+        raise ExpressionError(f"unknown name {name!r}" + f" ({hint})" * bool(hint), node.at)
 
     def _pointer(self, node: tree.Pointer) -> _Made:
         element = self._elements[-1]
@@ -140,13 +130,12 @@ class _Compiler:
         return _Made(MAP, lambda frame: {key(frame): value(frame) for key, value in runs})
 
     def _let(self, node: tree.Let) -> _Made:
-        if node.name in self._functions or node.name in BUILTINS or node.name in self._variables:
+        if self._scope.is_taken(node.name):
             raise ExpressionError(f"the name {node.name!r} is taken", node.at)
         value = self.compile(node.value)
-        place = self._places(1)
-        self._variables[node.name] = (value.type, place)
+        place = self._scope.let(node.name, value.type, node.value)
         body = self.compile(node.body)
-        del self._variables[node.name]
+        self._scope.forget(node.name)
         set_to, run = value.run, body.run
 
         def let(frame: list[Any]) -> Any:
@@ -225,20 +214,26 @@ class _Compiler:
             search = expression.compile(str(node.right.value)).search
         except ValueError as error:
             raise ExpressionError(str(error), node.right.at) from None
-        text = left.run
-        return _Made(BOOL, lambda frame: (value := text(frame)) is not None and bool(search(_text(value))))
+        of = left.run
+        if left.type == BYTES:
+            return _Made(BOOL, lambda frame: bool(search(written(of(frame)))))
+        return _Made(BOOL, lambda frame: (value := of(frame)) is not None and bool(search(text(value))))
 
     def _conditional(self, node: tree.Conditional) -> _Made:
         condition, then, otherwise = map(self.compile, (node.condition, node.then, node.otherwise))
         if not fits(condition.type, BOOL):
             raise ExpressionError(f"a condition of type {condition.type} and not bool", node.at)
         ask, yes, no = condition.run, then.run, otherwise.run
-        return _Made(common([then.type, otherwise.type]), lambda frame: yes(frame) if _truth(ask(frame)) else no(frame))
+        return _Made(common([then.type, otherwise.type]), lambda frame: yes(frame) if truth(ask(frame)) else no(frame))
 
     # --- parts of values ---
 
     def _member(self, node: tree.Member) -> _Made:
+        if self._scope.is_environment(node.of) and isinstance(node.key, tree.Literal):
+            return self._handed_in(str(node.key.value), node)
         of, key = self.compile(node.of), self.compile(node.key)
+        if isinstance(node.key, tree.Literal) and node.key.value in METHODS.get(of.type, {}):
+            return _reference(str(node.key.value))
         wanted = INT if of.type.item else STRING
         if not fits(of.type, PARTED):
             raise ExpressionError(f"a {of.type} has no parts", node.at)
@@ -251,9 +246,17 @@ class _Compiler:
             if whole is None and optional:
                 return None
             name = part(frame)
-            return whole.get(name) if isinstance(whole, dict) else _list(whole)[name]
+            return whole.get(name) if isinstance(whole, dict) else listed(whole)[name]
 
-        return _Made(of.type.item or ANY, member)
+        return _Made(item_of(of.type), member)
+
+    def _handed_in(self, name: str, node: tree.Member) -> _Made:
+        """`$env.name`."""
+        if self._scope.is_handed_in(name):
+            return self._name(tree.Name(name, node.at))
+        if node.optional:
+            return _Made(ANY, nothing)
+        raise ExpressionError(f"unknown name {name!r}", node.key.at)
 
     def _slice(self, node: tree.Slice) -> _Made:
         of = self.compile(node.of)
@@ -263,11 +266,11 @@ class _Compiler:
         if not all(bound is None or fits(bound.type, INT) for bound in bounds):
             raise ExpressionError("a bound that is no int", node.at)
         value = of.run
-        start, end = (bound.run if bound is not None else _nothing for bound in bounds)
+        start, end = (bound.run if bound is not None else nothing for bound in bounds)
 
         def sliced(frame: list[Any]) -> Any:
             whole, first, last = value(frame), start(frame), end(frame)
-            return texts.part(whole, first, last) if isinstance(whole, str) else _list(whole)[first:last]
+            return texts.part(whole, first, last) if isinstance(whole, str) else type(whole)(listed(whole)[first:last])
 
         return _Made(of.type, sliced)
 
@@ -275,22 +278,21 @@ class _Compiler:
 
     def _call(self, node: tree.Call) -> _Made:
         name = node.name
-        function = self._functions.get(name) or BUILTINS.get(name)
-        if name in PREDICATES and name not in self._functions:
+        functions = self._scope.functions
+        function = functions.get(name) or BUILTINS.get(name)
+        if name in PREDICATES and name not in functions:
             return self._predicate(node)
         if function is None:
-            if name in MISSING:
-                raise ExpressionError(f"the function {name!r} is not built yet", node.at)
-            hint = nearest(name, [*self._functions, *BUILTINS, *PREDICATES])
+            hint = nearest(name, [*functions, *BUILTINS, *PREDICATES])
             raise ExpressionError(f"unknown function {name!r}" + f" ({hint})" * bool(hint), node.at)
         arguments = [self.compile(argument) for argument in node.arguments]
-        _check_arguments(node, function, [argument.type for argument in arguments])
+        check_arguments(node, function, [argument.type for argument in arguments])
         call, runs = function.call, [argument.run for argument in arguments]
         types = [argument.type for argument in arguments]
         result = function.result if isinstance(function.result, Type) else function.result(types)
         if all(isinstance(each, tree.Literal) or self._is_certain(each) for each in node.arguments):
             return _Made(result, lambda frame: call(frame[0], *[run(frame) for run in runs]))
-        wanted = _parameters(function, len(runs))
+        wanted = parameters(function, len(runs))
 
         def checked(frame: list[Any]) -> Any:
             values = [run(frame) for run in runs]
@@ -300,9 +302,37 @@ class _Compiler:
 
         return _Made(result, checked)
 
+    def _method(self, node: tree.Method) -> _Made:
+        """`value.name(a, b)`."""
+        name = node.name
+        if self._scope.is_environment(node.of):
+            if not self._scope.is_handed_in(name):
+                raise ExpressionError(f"unknown name {name!r}", node.at)
+            return self._call(tree.Call(name, node.arguments, node.at))
+        of, arguments = self.compile(node.of), [self.compile(argument) for argument in node.arguments]
+        known = METHODS.get(of.type, {})
+        function = known.get(name)
+        if function is not None:
+            check_arguments(node, function, [argument.type for argument in arguments])
+        elif of.type != ANY:
+            hint = nearest(name, list(known))
+            raise ExpressionError(f"a {of.type} has no method {name!r}" + f" ({hint})" * bool(hint), node.at)
+        value, runs = of.run, [argument.run for argument in arguments]
+
+        def method(frame: list[Any]) -> Any:
+            whole = value(frame)
+            call = function or method_of(whole, name)
+            values = [run(frame) for run in runs]
+            if len(values) != len(call.parameters) or not all(map(matches, values, call.parameters)):
+                raise TypeError(f"{name} does not take these arguments")
+            return call.call(frame[0], whole, *values)
+
+        result = function.result if function is not None else ANY
+        return _Made(result if isinstance(result, Type) else ANY, method)
+
     def _is_certain(self, node: tree.Node) -> bool:
         """Whether a value is of its type for sure: what comes of an array may be nil."""
-        function = self._functions.get(node.name) if isinstance(node, tree.Call) else None
+        function = self._scope.functions.get(node.name) if isinstance(node, tree.Call) else None
         return function is not None and function.result not in (ANY, array())
 
     def _predicate(self, node: tree.Call) -> _Made:
@@ -313,11 +343,11 @@ class _Compiler:
         many = self.compile(node.arguments[0])
         if not fits(many.type, array()):
             raise ExpressionError(f"{name!r} takes an array and no {many.type}", node.at)
-        item = many.type.item or ANY
+        item = item_of(many.type)
         third = self.compile(node.arguments[2]) if count > 2 else None
         if name == "sortBy" and third and not fits(third.type, STRING):
             raise ExpressionError(f"'sortBy' takes a string here and no {third.type}", node.arguments[2].at)
-        place = self._places(3)
+        place = self._scope.more_places(3)
         accumulator = ANY if name == "reduce" else None
         self._elements.append(_Element(item, place, accumulator))
         body = self.compile(node.arguments[1]) if count > 1 else _Made(item, lambda frame: frame[place])
@@ -344,6 +374,12 @@ class _Compiler:
         return _Made(function.result(item, body.type), run)
 
 
+def _reference(name: str) -> _Made:
+    """A function that is not called."""
+    reference = Reference(name)
+    return _Made(FUNCTION, lambda _frame: reference)
+
+
 def _operation(node: tree.Binary, left: Run, right: Run) -> Run:
     """The closure for an operator; a constant array to look in becomes a set."""
     operator = BINARY[node.operator]
@@ -353,41 +389,3 @@ def _operation(node: tree.Binary, left: Run, right: Run) -> Run:
             known = frozenset(item.value for item in items if isinstance(item, tree.Literal))
             return lambda frame: left(frame) in known
     return lambda frame: operator(left(frame), right(frame))
-
-
-def _parameters(function: Function, count: int) -> list[Type]:
-    """The types of so many parameters."""
-    wanted = list(function.parameters)
-    return wanted + [wanted[-1]] * (count - len(wanted)) if function.repeated else wanted[:count]
-
-
-def _check_arguments(node: tree.Call, function: Function, types: list[Type]) -> None:
-    least, most = len(function.parameters) - function.optional, len(function.parameters)
-    if len(types) < least or (len(types) > most and not function.repeated):
-        number = str(least) if least == most and not function.repeated else f"{least} or more"
-        raise ExpressionError(f"{node.name!r} takes {number} arguments and not {len(types)}", node.at)
-    for argument, given, wanted in zip(node.arguments, types, _parameters(function, len(types)), strict=True):
-        if not fits(given, wanted):
-            raise ExpressionError(f"{node.name!r} takes a {wanted} here and no {given}", argument.at)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no string")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is neither true nor false")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no array")
-    return value
-
-
-def _nothing(_frame: list[Any]) -> None:
-    return None

@@ -9,6 +9,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from corepy.exprlang.calendar import Named
+from corepy.exprlang.layouts import RFC3339, show
+from corepy.exprlang.times import Duration, Time
+from corepy.exprlang.types import Bytes
 from corepy.gotemplate.values import octets, text_of
 
 _ESCAPED: Final = str.maketrans({letter: f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"})
@@ -23,10 +27,16 @@ def to_json(value: Any, margin: str = "") -> str:
     if isinstance(value, dict):
         pairs = [f"{_text(key)}: {to_json(value[key], inner)}" for key in sorted(value)]
         return _lines("{", pairs, margin, "}")
-    if isinstance(value, list):
+    if isinstance(value, list) and not isinstance(value, Bytes):
         return _lines("[", [to_json(each, inner) for each in value], margin, "]")
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, Bytes):
+        return _text(base64.b64encode(bytes(value)).decode())
+    if isinstance(value, Time):
+        return _text(show(value, RFC3339))
+    if isinstance(value, Duration | Named):
+        return str(value.nanoseconds if isinstance(value, Duration) else value.number)
     return _number(value) if isinstance(value, float) else json.dumps(value)
 
 

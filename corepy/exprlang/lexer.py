@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from corepy.exprlang.errors import ExpressionError
 
-Kind = Literal["number", "string", "name", "operator", "bracket", "end"]
+Kind = Literal["number", "string", "bytes", "name", "operator", "bracket", "end"]
 
 WORD_OPERATORS: Final = frozenset(
     ("not", "in", "or", "and", "matches", "contains", "startsWith", "endsWith", "let", "if", "else")
@@ -16,8 +16,8 @@ _TOKEN: Final = re.compile(
     r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
       | (?P<number>0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+
           |(?:[0-9][0-9_]*(?:\.(?![.])[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?)
+      | [bB]?(?P<quote>['"`])(?<![bB]`)
       | (?P<name>[^\W\d]\w*|\$\w*)
-      | (?P<quote>['"`])
       | (?P<operator>\.\.|\?\.|\?\?|\|\||&&|==|!=|<=|>=|\*\*|::|[-+*/%^,;:?.!<>=|\#])
       | (?P<bracket>[][(){}])""",
     re.VERBOSE | re.DOTALL,
@@ -29,10 +29,11 @@ _SIMPLE: Final = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
 }  # fmt: skip
 _LAST_CHARACTER: Final = 0x10FFFF
+_LAST_OCTET: Final = 0xFF
 
 
 class Token(NamedTuple):
-    """A word; `text` of a string is its value. `at` is its offset."""
+    """A word; `text` of a string is its value, of bytes a character for each. `at` is its offset."""
 
     kind: Kind
     text: str
@@ -52,8 +53,9 @@ def tokens(source: str) -> list[Token]:
             raise ExpressionError(f"unexpected character {source[at]!r}", at)
         kind = match.lastgroup
         if kind == "quote":
-            text, end = _string(source, at)
-            found.append(Token("string", text, at))
+            octets = match[0] != match["quote"]
+            text, end = _string(source, at + octets, octets=octets)
+            found.append(Token("bytes" if octets else "string", text, at))
             at = end
             continue
         if kind == "number":
@@ -74,8 +76,11 @@ def _check_number(source: str, end: int, at: int) -> None:
         raise ExpressionError(f"bad number {source[at : end + 1]!r}", at)
 
 
-def _string(source: str, at: int) -> tuple[str, int]:
-    """A string and the offset behind it; in backquotes nothing but a doubled backquote has a meaning."""
+def _string(source: str, at: int, *, octets: bool) -> tuple[str, int]:
+    """A string and the offset behind it; in backquotes nothing but a doubled backquote has a meaning.
+
+    Of `octets` each is a character; one that was written as a character is as many as it has in UTF-8.
+    """
     quote = source[at]
     if quote == "`":
         match = re.compile(r"`((?:[^`]|``)*)`").match(source, at)
@@ -91,13 +96,14 @@ def _string(source: str, at: int) -> tuple[str, int]:
         if letter == quote:
             return "".join(parts), place + 1
         if letter == "\\":
-            letter, place = _escape(source, place, quote)
+            letter, place = _escape(source, place, quote, _LAST_OCTET if octets else _LAST_CHARACTER)
         else:
+            letter = letter.encode(errors="surrogatepass").decode("latin-1") if octets else letter
             place += 1
         parts.append(letter)
 
 
-def _escape(source: str, at: int, quote: str) -> tuple[str, int]:
+def _escape(source: str, at: int, quote: str, last: int) -> tuple[str, int]:
     match = _ESCAPE.match(source, at)
     if match is None:
         raise ExpressionError("a backslash that escapes nothing", at)
@@ -107,6 +113,6 @@ def _escape(source: str, at: int, quote: str) -> tuple[str, int]:
             raise ExpressionError(f"a backslash in front of {simple!r} (write two for one)", at)
         return _SIMPLE.get(simple, simple), match.end()
     code = int(octal, 8) if octal else int(two or four or eight or braced, 16)
-    if code > _LAST_CHARACTER:
+    if code > last or (last == _LAST_OCTET and not (octal or two)):
         raise ExpressionError(f"no character {match[0]}", at)
     return chr(code), match.end()

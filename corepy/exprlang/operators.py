@@ -7,19 +7,38 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from corepy import expression
-from corepy.exprlang.types import ANY, BOOL, FLOAT, INT, MAP, NUMBER, STRING, Type, array, comparable, fits, is_array
+from corepy.exprlang.integers import wrapped
+from corepy.exprlang.times import Duration, Time
+from corepy.exprlang.types import (
+    ANY,
+    BOOL,
+    BYTES,
+    DURATION,
+    FLOAT,
+    INT,
+    MAP,
+    NUMBER,
+    STRING,
+    TIME,
+    Bytes,
+    Type,
+    array,
+    comparable,
+    fits,
+    is_array,
+)
+from corepy.gotemplate.values import text_of
 
 MAX_RANGE: Final = 1_000_000
 """Elements of `a..b`, which are fewer, as in expr-lang: a typing error must not eat the memory."""
-_WORD: Final = 1 << 64
-_SIGN: Final = 1 << 63
-
-
-def wrapped(number: Any) -> Any:
-    """An integer as a signed one of 64 bits; all else as it is."""
-    if isinstance(number, int) and not -_SIGN <= number < _SIGN:
-        return (number + _SIGN) % _WORD - _SIGN
-    return number
+_TEMPORAL: Final = (Time, Duration)
+_RESULTS: Final = {
+    ("-", TIME, TIME): DURATION, ("-", TIME, DURATION): TIME, ("-", DURATION, DURATION): DURATION,
+    ("+", TIME, DURATION): TIME, ("+", DURATION, TIME): TIME, ("+", DURATION, DURATION): DURATION,
+    ("*", DURATION, DURATION): DURATION, ("*", DURATION, INT): DURATION, ("*", INT, DURATION): DURATION,
+    ("*", DURATION, FLOAT): DURATION, ("*", FLOAT, DURATION): DURATION,
+}  # fmt: skip
+"""What comes of dates and durations."""
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -59,9 +78,24 @@ def _number(value: Any) -> Any:
 
 
 def _add(one: Any, other: Any) -> Any:
+    if type(one) is int and type(other) is int:
+        return wrapped(one + other)
     if isinstance(one, str):
         return one + _a(other, str)
-    return wrapped(_number(one) + _number(other))
+    return wrapped(one + other if _temporal(one, other) else _number(one) + _number(other))
+
+
+def _subtract(one: Any, other: Any) -> Any:
+    return wrapped(one - other if _temporal(one, other) else _number(one) - _number(other))
+
+
+def _multiply(one: Any, other: Any) -> Any:
+    return wrapped(one * other if _temporal(one, other) else _number(one) * _number(other))
+
+
+def _temporal(one: Any, other: Any) -> bool:
+    """Whether one of two values is a date or duration, which know what fits them."""
+    return isinstance(one, _TEMPORAL) or isinstance(other, _TEMPORAL)
 
 
 def _divide(one: Any, other: Any) -> float:
@@ -95,6 +129,14 @@ def _on_texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]
     return lambda one, other: one is not None and other is not None and compare(_a(one, str), _a(other, str))
 
 
+_search: Final = _on_texts(lambda one, other: bool(expression.compile(other).search(one)))
+
+
+def written(value: Any) -> Any:
+    """Octets as text, for a regular expression; all else as it is."""
+    return text_of(bytes(value)) if isinstance(value, Bytes) else value
+
+
 def _span(first: Any, last: Any) -> list[int]:
     if _a(last, int) - _a(first, int) >= MAX_RANGE - 1:
         raise ValueError("a range of too many numbers")
@@ -103,7 +145,11 @@ def _span(first: Any, last: Any) -> list[int]:
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def ordered(one: Any, other: Any) -> bool:
-        return compare(one, _a(other, str)) if isinstance(one, str) else compare(_number(one), _number(other))
+        if type(one) is int and type(other) is int:   # nearly always, and quickly seen
+            return compare(one, other)
+        if isinstance(one, str):
+            return compare(one, _a(other, str))
+        return compare(one, other) if isinstance(one, _TEMPORAL) else compare(_number(one), _number(other))
 
     return ordered
 
@@ -114,7 +160,7 @@ def in_order(values: list[Any], order: str = "asc", keys: list[Any] | None = Non
         raise ValueError(f"{order!r} is no order")
     keys = values if keys is None else keys
     if len(keys) > 1:
-        kind: type | tuple[type, ...] = str if isinstance(keys[0], str) else (int, float)
+        kind = type(keys[0]) if isinstance(keys[0], (str, *_TEMPORAL)) else (int, float)
         keys = [_a(key, kind) for key in keys]
     places = sorted(range(len(keys)), key=keys.__getitem__, reverse=order == "desc")
     return [values[place] for place in places]
@@ -128,8 +174,8 @@ BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "<=": _ordered(lambda one, other: one <= other),
     ">=": _ordered(lambda one, other: one >= other),
     "+": _add,
-    "-": lambda one, other: wrapped(_number(one) - _number(other)),
-    "*": lambda one, other: wrapped(_number(one) * _number(other)),
+    "-": _subtract,
+    "*": _multiply,
     "/": _divide,
     "%": _remainder,
     "**": _power,
@@ -139,7 +185,7 @@ BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "contains": _on_texts(lambda one, other: other in one),
     "startsWith": _on_texts(str.startswith),
     "endsWith": _on_texts(str.endswith),
-    "matches": _on_texts(lambda one, other: bool(expression.compile(other).search(one))),
+    "matches": lambda one, other: _search(written(one), other),
 }
 """What each does to two values; TypeError, ValueError and ArithmeticError where there is no result."""
 
@@ -161,10 +207,12 @@ def result_of_binary(operator: str, left: Type, right: Type) -> Type | None:
         return BOOL if comparable(left, right) else None
     if operator == "in":
         return BOOL if _may_contain(right, left) else None
+    if operator == "matches" and left == BYTES:
+        left = STRING
     if operator in ("matches", "contains", "startsWith", "endsWith"):
         return BOOL if _both(left, right, STRING) else None
     if operator in ("<", ">", "<=", ">="):
-        return BOOL if _both(left, right, NUMBER) or _both(left, right, STRING) else None
+        return BOOL if any(_both(left, right, wanted) for wanted in (NUMBER, STRING, TIME, DURATION)) else None
     if operator == "..":
         return array(INT) if _both(left, right, INT) else None
     return _arithmetic(operator, left, right)
@@ -177,6 +225,9 @@ def _may_contain(many: Type, one: Type) -> bool:
 
 
 def _arithmetic(operator: str, left: Type, right: Type) -> Type | None:
+    if not {TIME, DURATION}.isdisjoint((left, right)):
+        fitting = ("+", "-") if TIME in (left, right) else ("+", "-", "*")
+        return ANY if ANY in (left, right) and operator in fitting else _RESULTS.get((operator, left, right))
     if operator == "%":
         return INT if _both(left, right, INT) else None
     if operator == "+" and _both(left, right, STRING) and ANY not in (left, right):

@@ -9,6 +9,7 @@ from corepy.exprlang import tree
 from corepy.exprlang.errors import ExpressionError
 from corepy.exprlang.lexer import WORD_OPERATORS, Token, tokens
 from corepy.exprlang.tree import Binary, Call, Conditional, Literal, Member, Node, Pointer, Unary
+from corepy.exprlang.types import Bytes
 
 _UNARY: Final = {"not": 50, "!": 50, "-": 90, "+": 90}
 _BINARY: Final = {
@@ -214,6 +215,9 @@ class _Parser:
         if token.kind == "string":
             self._take()
             return Literal(token.text, token.at)
+        if token.kind == "bytes":
+            self._take()
+            return Literal(Bytes(token.text.encode("latin-1")), token.at)
         if token.kind == "name":
             self._take()
             constants = {"true": True, "false": False, "nil": None}
@@ -291,7 +295,8 @@ class _Parser:
             if key.kind != "name" and key.text not in WORD_OPERATORS:
                 raise ExpressionError(f"expected a name and not {key}", key.at)
             if self._is("("):
-                raise ExpressionError(f"nothing has a method {key}", key.at)
+                node = tree.Method(node, key.text, self._list("(", ")"), key.at)
+                continue
             node = Member(node, Literal(key.text, key.at), optional, key.at)
         return node
 

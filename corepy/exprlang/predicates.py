@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from corepy.exprlang.operators import in_order, wrapped
-from corepy.exprlang.types import ANY, BOOL, INT, NUMBER, Type, array
+from corepy.exprlang.integers import wrapped
+from corepy.exprlang.operators import in_order
+from corepy.exprlang.times import Duration
+from corepy.exprlang.types import ANY, BOOL, INT, QUANTITY, Type, array
 
 _Each = Callable[[int, Any], Any]
 """The predicate: for an index and the element that is there."""
@@ -34,9 +36,9 @@ def _sum(values: list[Any], each: _Each) -> Any:
     total: Any = 0
     for index, value in enumerate(values):
         number = each(index, value)
-        if not isinstance(number, int | float) or isinstance(number, bool):
+        if not isinstance(number, int | float | Duration) or isinstance(number, bool):
             raise TypeError(f"{number!r} is no number")
-        total += number
+        total = total + number if index else number
     return wrapped(total)
 
 
@@ -112,6 +114,6 @@ RESULTS: Final[dict[str, Result]] = {
 }
 CHECKS: Final = {
     "all": BOOL, "any": BOOL, "none": BOOL, "one": BOOL, "count": BOOL, "filter": BOOL, "find": BOOL,
-    "findIndex": BOOL, "findLast": BOOL, "findLastIndex": BOOL, "sum": NUMBER,
+    "findIndex": BOOL, "findLast": BOOL, "findLastIndex": BOOL, "sum": QUANTITY,
 }  # fmt: skip
 """What the predicate has to be."""

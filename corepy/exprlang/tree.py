@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple, Union
 
+from corepy.exprlang.types import Bytes
+
 
 class Literal(NamedTuple):
-    """A number, a string, true, false or nil."""
+    """A number, a string, octets, true, false or nil."""
 
-    value: int | float | str | bool | None
+    value: int | float | str | Bytes | bool | None
     at: int
 
 
@@ -92,6 +94,15 @@ class Call(NamedTuple):
     at: int
 
 
+class Method(NamedTuple):
+    """`of.name(a, b)`."""
+
+    of: Node
+    name: str
+    arguments: list[Node]
+    at: int
+
+
 class Let(NamedTuple):
     """`let name = value; body`."""
 
@@ -109,5 +120,5 @@ class Sequence(NamedTuple):
 
 
 Node = Union[  # noqa: UP007 - the classes above name it before it is there
-    Literal, Name, Pointer, Array, Map, Unary, Binary, Conditional, Member, Slice, Call, Let, Sequence
+    Literal, Name, Pointer, Array, Map, Unary, Binary, Conditional, Member, Slice, Call, Method, Let, Sequence
 ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from corepy.exprlang.calendar import Month, Weekday
+from corepy.exprlang.times import Duration, Time, Zone
+
 
 class Type(NamedTuple):
     """What a value is; `item` is the type of what is in an array."""
@@ -24,9 +27,20 @@ INT: Final = Type("int")
 FLOAT: Final = Type("float64")
 STRING: Final = Type("string")
 MAP: Final = Type("map")
+TIME: Final = Type("time.Time")
+DURATION: Final = Type("time.Duration")
+WEEKDAY: Final = Type("time.Weekday")
+MONTH: Final = Type("time.Month")
+LOCATION: Final = Type("*time.Location")
+BYTE: Final = Type("uint8")
+BYTES: Final = Type("array", BYTE)
+"""Of `b'...'`; a `Bytes` when the program runs."""
+FUNCTION: Final = Type("function without parentheses")
 NUMBER: Final = Type("number")
 NUMERAL: Final = Type("number or string")
-AGGREGATE: Final = Type("number or array")
+COUNTABLE: Final = Type("number, string or duration")
+QUANTITY: Final = Type("number or duration")
+AGGREGATE: Final = Type("number, duration or array")
 SIZED: Final = Type("string, array or map")
 PARTED: Final = Type("array or map")
 """Types of parameters that take values of several types."""
@@ -38,14 +52,38 @@ def array(item: Type = ANY) -> Type:
 
 
 _ALTERNATIVES: Final = {
-    NUMBER: (INT, FLOAT), NUMERAL: (INT, FLOAT, STRING), AGGREGATE: (INT, FLOAT, array()),
+    NUMBER: (INT, FLOAT, BYTE), NUMERAL: (INT, FLOAT, BYTE, STRING), AGGREGATE: (INT, FLOAT, BYTE, DURATION, array()),
+    COUNTABLE: (INT, FLOAT, BYTE, STRING, DURATION, WEEKDAY, MONTH), QUANTITY: (INT, FLOAT, BYTE, DURATION),
     SIZED: (STRING, array(), MAP), PARTED: (array(), MAP),
 }  # fmt: skip
+
+
+class Bytes(list[int]):
+    """Octets, each of them a number."""
+
+    __slots__ = ()
+
+
+def item_of(of: Type) -> Type:
+    """What the elements of an array are, as far as is known; an octet of many is an int."""
+    return INT if of == BYTES else of.item or ANY
 
 
 def is_array(of: Type) -> bool:
     """Whether it is sure to be an array."""
     return of.name == "array"
+
+
+class Reference:
+    """A function that is not called."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"func {self.name}"
 
 
 def fits(given: Type, wanted: Type) -> bool:
@@ -88,6 +126,19 @@ class Function(NamedTuple):
     """Whether the last parameter may come any number of times."""
 
 
+_KINDS: Final[dict[str, type]] = {
+    "int": int, "uint8": int, "float64": float, "string": str, "array": list, "map": dict, "nil": type(None),
+    "bool": bool, TIME.name: Time, DURATION.name: Duration, WEEKDAY.name: Weekday, MONTH.name: Month,
+    LOCATION.name: Zone, FUNCTION.name: Reference,
+}  # fmt: skip
+_TEMPORAL: Final = {Time: TIME, Duration: DURATION, Weekday: WEEKDAY, Month: MONTH, Zone: LOCATION}
+
+
+def type_of(value: object) -> Type:
+    """The type of a date, a duration or a part of one; ANY for other values."""
+    return _TEMPORAL.get(type(value), ANY)
+
+
 def matches_at_run(value: Any, wanted: Type) -> bool:
     """Whether a value is of the type that is wanted."""
     if wanted == ANY:
@@ -96,10 +147,7 @@ def matches_at_run(value: Any, wanted: Type) -> bool:
         return any(matches_at_run(value, each) for each in _ALTERNATIVES[wanted])
     if isinstance(value, bool):
         return wanted == BOOL
-    kinds: dict[str, type] = {
-        "int": int, "float64": float, "string": str, "array": list, "map": dict, "nil": type(None), "bool": bool,
-    }  # fmt: skip
-    if not isinstance(value, kinds[wanted.name]):
+    if not isinstance(value, _KINDS[wanted.name]):
         return False
     item = wanted.item or ANY
     return item == ANY or not isinstance(value, list) or all(matches_at_run(each, item) for each in value)

@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from corepy.exprlang import ANY, STRING, EvaluationError, Function, Program, Type, is_free_name
 from corepy.plugin import Directive, Failure
 from corepy.plugins.template.data import Data
 from corepy.queryexpr import FUNCTIONS, read_expression
 from corepy.words import shown
+
+if TYPE_CHECKING:
+    from corepy.clock import Clock
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -52,6 +55,11 @@ class Conditions:
     def read_expression(self, option: Directive) -> None:
         """Read `expr EXPRESSION`. Raises ConfigError."""
         self.expressions.append((read_expression(option, _FUNCTIONS, self._types()), len(self.variables)))
+
+    def look_at(self, clock: Clock) -> None:
+        """Let `now()` be the time of this clock."""
+        for program in [*self.variables.values(), *[program for program, _known in self.expressions]]:
+            program.clock = clock
 
     def _types(self) -> dict[str, Type]:
         return {name: program.type for name, program in self.variables.items()}

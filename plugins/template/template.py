@@ -48,8 +48,10 @@ class Templates(Plugin):
         return [cls([Rule.parse(directive) for directive in directives])]
 
     def configure(self, site: Site) -> None:
-        """Remember the server block, whose view is a label of metrics, and not known yet."""
+        """Remember the server block, whose view is a label of metrics, and not known yet; hand on the clock."""
         self._site = site
+        for rule in self.rules:
+            rule.conditions.look_at(self.clock)
 
     def ends(self) -> Sequence[bytes]:
         """The zones of rules for all types that answer every name, or fail those that do not match."""

@@ -37,6 +37,8 @@ class View(Plugin):
         site.view = self.label
         site.takes = self.takes
         self._site = site
+        for program in self.programs:
+            program.clock = self.clock
 
     def takes(self, query: Query) -> bool:
         """Whether all expressions are true. One that has no value, or another one than true, is not.

@@ -14,7 +14,7 @@ from corepy.errors import ConfigError, ConfigErrors
 from corepy.plugins.view import View
 from corepy.reply import Reply
 from corepy.site import Site
-from corepy.testing import make_query
+from corepy.testing import FakeClock, make_query
 
 
 def parse(text: str) -> View:
@@ -140,6 +140,15 @@ def test_metadata_is_there_before_the_block_is_chosen() -> None:
 
     block.collect = collect
     assert plugin.takes(query)
+
+
+def test_the_time_is_that_of_the_clock() -> None:
+    plugin = parse("view a {\nexpr now(timezone('UTC')).Hour() in 8..17\n}")
+    plugin.clock = clock = FakeClock(8 * 3600 - 1)
+    plugin.configure(Site([]))
+    assert not plugin.takes(make_query())
+    clock.advance(1)
+    assert plugin.takes(make_query())
 
 
 def test_no_records_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
