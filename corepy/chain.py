@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from corepy import codes
 from corepy.errors import Failure
 from corepy.plugin import Plugin, Serve
 from corepy.query import Query
@@ -84,9 +85,13 @@ def _end(plugin: Plugin) -> Serve:
     An authority refuses what it does not have, for others something is missing (CoreDNS: REFUSED and SERVFAIL).
     """
     if plugin.authoritative:
-        return Reply.refused
+        return _refused
 
     def no_next(_query: Query) -> NoReturn:
         raise Failure(f"plugin/{plugin.name}: no next plugin found")
 
     return no_next
+
+
+def _refused(query: Query) -> Reply:
+    return Reply.failed(query, codes.REFUSED)

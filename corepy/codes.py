@@ -74,6 +74,11 @@ RCODE_NAMES: Final = _table(_RCODES)
 TYPES: Final = {name: number for number, name in TYPE_NAMES.items()}
 CLASSES: Final = {name: number for number, name in CLASS_NAMES.items()}
 RCODES: Final = {name: number for number, name in RCODE_NAMES.items()}
+COREFILE_RCODES: Final = {"BADSIG" if name == "BADVERS" else name: number for name, number in RCODES.items()}
+"""Rcodes as a Corefile names them: CoreDNS's names, for which 16 is BADSIG, and 4 has two."""
+COREFILE_RCODES["NOTIMPL"] = NOTIMP
+TYPE_LABELS: Final = {**TYPE_NAMES, 0: "None", 0xFFFF: "Reserved"}
+_RCODE_LABELS: Final = {**RCODE_NAMES, BADVERS: "BADSIG"}
 
 
 def type_name(number: int) -> str:
@@ -89,3 +94,13 @@ def class_name(number: int) -> str:
 def rcode_name(number: int) -> str:
     """The mnemonic of an rcode, its number for one without."""
     return RCODE_NAMES.get(number) or str(number)
+
+
+def type_label(number: int) -> str:
+    """A type in logs, templates and expressions: `type_name`, but for two that CoreDNS has names of its own for."""
+    return TYPE_LABELS.get(number) or f"TYPE{number}"
+
+
+def rcode_label(number: int) -> str:
+    """An rcode in logs and metrics: `rcode_name`, but for 16, which CoreDNS knows as BADSIG alone."""
+    return _RCODE_LABELS.get(number) or str(number)

@@ -12,6 +12,7 @@ from typing import Final
 from corepy import codes
 from corepy import wire as w
 from corepy.errors import Malformed
+from corepy.options import echoed
 from corepy.query import Edns, Query
 from corepy.reply import Reply
 
@@ -52,16 +53,11 @@ def _with_edns(edns: Edns, reply: Reply) -> bytes:
     wire = reply.wire
     opt = None if reply.plain else w.find_opt(wire)
     if opt is None:
-        options = _echoed(edns) if edns.options else b""
+        options = echoed(edns) if edns.options else b""
         return w.with_additional(wire, w.opt_record(edns.size, 0, edns.flags & _KEPT_FLAGS, options))
     flags = edns.flags & w.DO | opt.ttl & _KEPT_FLAGS
     record = w.opt_record(edns.size, opt.ttl >> 24, flags, wire[opt.data : opt.end])
     return wire[: opt.start] + record + wire[opt.end :]
-
-
-def _echoed(edns: Edns) -> bytes:
-    """The options that come back, encoded; the rest of the query's is dropped, as CoreDNS does."""
-    return b"".join([w.option(code, data) for code, data in edns.options if code in codes.ECHOED_OPTIONS])
 
 
 def bad_version(query: Query) -> Reply:

@@ -52,8 +52,9 @@ class Response(NamedTuple):
 
 
 def error(status: int) -> Response:
-    """The response that has nothing to say but its status."""
-    return Response(f"{status} {HTTPStatus(status).phrase}\n".encode(), status)
+    """The response that has nothing to say but its status; 404 in CoreDNS's words."""
+    phrase = "page not found" if status == HTTPStatus.NOT_FOUND else HTTPStatus(status).phrase
+    return Response(f"{status} {phrase}\n".encode(), status)
 
 
 class BadRequest(Exception):  # noqa: N818 - a client's mistake

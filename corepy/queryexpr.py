@@ -72,7 +72,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "server_ip": _about(STRING, lambda query: str(query.local.ip)),
     "server_port": _about(STRING, lambda query: str(query.local.port)),
     "size": _about(INT, lambda query: len(query.wire)),
-    "type": _about(STRING, lambda query: codes.type_name(query.qtype)),
+    "type": _about(STRING, lambda query: codes.type_label(query.qtype)),
     "incidr": Function((STRING, STRING), BOOL, _in_network),
     "metadata": Function((STRING,), STRING, _metadata),
 }

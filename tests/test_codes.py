@@ -30,3 +30,13 @@ def test_names_of_what_has_none() -> None:
     assert [codes.type_name(number) for number in (1, 255, 65280)] == ["A", "ANY", "TYPE65280"]
     assert [codes.class_name(number) for number in (1, 3, 255, 3841)] == ["IN", "CH", "CLASS255", "CLASS3841"]
     assert [codes.rcode_name(number) for number in (0, 16, 4000)] == ["NOERROR", "BADVERS", "4000"]
+
+
+def test_labels_are_those_of_logs_and_metrics() -> None:
+    assert [codes.type_label(number) for number in (0, 1, 65280, 65535)] == ["None", "A", "TYPE65280", "Reserved"]
+    assert [codes.rcode_label(number) for number in (0, 16, 23, 24)] == ["NOERROR", "BADSIG", "BADCOOKIE", "24"]
+
+
+def test_rcodes_of_a_corefile() -> None:
+    assert (codes.COREFILE_RCODES["BADSIG"], codes.COREFILE_RCODES["NOTIMPL"]) == (16, codes.NOTIMP)
+    assert "BADVERS" not in codes.COREFILE_RCODES

@@ -95,7 +95,7 @@ def test_paths_methods_and_connections_that_are_kept() -> None:
         assert await peer.get("/note?seconds=3", "POST", "Content-Length: 0\r\n") == (503, "noted")
         assert seen == [Request("POST", "/note", "seconds=3")]
         for path in ("/", "/ok/", "//ok", "/other"):
-            assert await peer.get(path) == (404, "404 Not Found\n")
+            assert await peer.get(path) == (404, "404 page not found\n")
         peer.write(b"POST /ok HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo")
         peer.write(b"dyGET /note HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert await peer.response() == (200, "OK")
@@ -270,7 +270,7 @@ def test_an_address_is_shared_and_the_newest_answers_a_path() -> None:
         assert [await peer.get(path) for path in ("/a", "/b")] == [(200, "2"), (200, "1")]
         first.close()
         first.close()
-        assert [await peer.get(path) for path in ("/a", "/b")] == [(200, "2"), (404, "404 Not Found\n")]
+        assert [await peer.get(path) for path in ("/a", "/b")] == [(200, "2"), (404, "404 page not found\n")]
         second.close()
         assert await peer.at_end()
         with pytest.raises(ConnectionRefusedError):

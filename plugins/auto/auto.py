@@ -154,5 +154,5 @@ class Auto(Plugin):
         if origin is None or not w.in_zones(query.key, self.zones):
             return self.next(query)
         if query.qtype in _TRANSFERS:
-            return Reply.refused(query)
+            return Reply.failed(query, codes.REFUSED)
         return self._serving[origin].answer(query) or self.next(query)

@@ -12,6 +12,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.classify import ReplyType
 from corepy.errors import Malformed
+from corepy.options import with_rcode
 from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query, Reply, after
 from corepy.plugins.cache import lint, setup
 from corepy.plugins.cache.counts import Counts
@@ -252,5 +253,5 @@ def _with_ttl(query: Query, reply: Reply, message: Message, ttl: int) -> Reply:
         return reply if query.edns is None else Reply(wire, plain=True)
     made = _head(wire[:2], flags, message.counts) + wire[12 : message.end] + message.records.replace(MARK, _ttl(ttl))
     if message.rcode > w.RCODE:   # the upper bits need an OPT record
-        return Reply(w.with_additional(made, w.opt_record(0, message.rcode >> 4)))
+        return Reply(with_rcode(query, made, message.rcode))
     return Reply(made, plain=True)

@@ -58,7 +58,7 @@ class Errors(Plugin):
         """Write or count the error, and give it back."""
         known = isinstance(error, Failure)
         what = str(error) if known else f"{type(error).__name__}: {error}"
-        line = f"{_rcode(error)} {query.name} {codes.type_name(query.qtype)}: {what}"
+        line = f"{_rcode(error)} {query.name} {codes.type_label(query.qtype)}: {what}"
         alike = next((each for each in self.consolidations if each.expression.search(what)), None)
         if alike is None:
             self.log.error(line)

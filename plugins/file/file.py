@@ -77,7 +77,7 @@ class File(Plugin):
     async def start(self) -> None:
         """Read the files, and look at them from time to time. Raises ConfigError where one cannot be served.
 
-        A file that is out of reach is waited for, unless nobody will look at it again.
+        A file that is out of reach is waited for, unless nobody will look at it again, or it is a directory.
         """
         for origin, source in self.sources.items():
             self._serving[origin] = None
@@ -89,7 +89,7 @@ class File(Plugin):
                 raise
             except OSError as error:
                 what = f"cannot read zone file {shown(str(source.path))}: {error.strerror or error}"
-                if not source.reload:
+                if not source.reload or isinstance(error, IsADirectoryError):
                     raise ConfigError(what, source.at, plugin=self.name) from error
                 remark = f"{what}; looking again in {source.reload:g}s"
                 self.log.warning(remark)
@@ -145,7 +145,7 @@ class File(Plugin):
     def _refuse(self, query: Query, origin: bytes) -> Reply:
         """What has no answer: transfers, which are another plugin's; NOTIFY, since no one else has the zone."""
         if query.qtype in _TRANSFERS:
-            return Reply.refused(query)
+            return Reply.failed(query, codes.REFUSED)
         if query.opcode == codes.NOTIFY:
             remark = f"dropping NOTIFY from {query.client.ip} for {w.decode_name(origin)}"
             self.log.info(remark)

@@ -102,7 +102,7 @@ class Asked(Deferred):
         forward = self._forward
         if Family.watched:
             took = forward.now() - (self.due - forward.read_timeout)
-            DURATION.add(took, forward.name, self._upstream.name, codes.rcode_name(rcode_of(reply)))
+            DURATION.add(took, forward.name, self._upstream.name, codes.rcode_label(rcode_of(reply)))
         if forward.looks_at_replies and self._looked_at(reply):
             return True
         self.finish(Reply(self.query.wire[:2] + reply[2:]))

@@ -119,7 +119,7 @@ class Grpc(Plugin):
             raise Failure(f"{upstream.name}: the message cannot be read")
         rcode = rcode_of(wire)
         REQUESTS.add(upstream.name)
-        RESPONSES.add(codes.rcode_name(rcode), upstream.name)
+        RESPONSES.add(codes.rcode_label(rcode), upstream.name)
         DURATION.add(self.clock.now() - began, upstream.name)
         if reply is None:  # a reply to something else
             return Reply.failed(query, codes.FORMERR), codes.FORMERR

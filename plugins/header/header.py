@@ -67,11 +67,16 @@ class Header(Plugin):
         wire = self.query.apply(query.wire)
         if wire is query.wire:
             return after(self.next(query), self._change)
-        asked = query.flags & w.RD
+        asked = 0 if query.opcode else query.flags & w.RD   # replies to NOTIFY have none
         changed = query.with_wire(wire)
         return after(self.next(changed), lambda reply: self._change(reply, Change(0xFFFF & ~w.RD, asked)))
 
     def _change(self, reply: Reply, first: Change = _UNCHANGED) -> Reply:
-        """The reply with the RD of the client's own query (RFC 1035 4.1.1) and then our changes."""
-        wire = reply.wire and self.response.apply(first.apply(reply.wire))
+        """The reply with the RD of the client's own query (RFC 1035 4.1.1) and then our changes.
+
+        A failure or refusal that is left to the server says what the server says, as in CoreDNS.
+        """
+        wire = reply.wire and first.apply(reply.wire)
+        if wire and not reply.unserved:
+            wire = self.response.apply(wire)
         return reply if wire is reply.wire else Reply(wire, reply.plain)

@@ -53,13 +53,19 @@ class Traffic:
         self._answered = RESPONSE_SIZE.of(*self.place, proto)
 
     def reply(self, query: Query, reply: Reply, plugin: str, seconds: float) -> None:
-        """Count a reply that `plugin` made; silence is nobody's and says NOERROR, as in CoreDNS."""
+        """Count a reply that `plugin` made.
+
+        As in CoreDNS silence is nobody's and says NOERROR, and what is left to the server is nobody's and of no size.
+        """
         wire = reply.wire
         if not wire:
             self.count(query, codes.NOERROR, "", seconds, 0)
             return
         rcode = wire[3] & w.RCODE if reply.plain else extended_rcode(wire)
-        self.count(query, rcode, plugin, seconds, _size(wire, query.qend))
+        if rcode and reply.unserved:
+            self.count(query, rcode, "", seconds, 0)
+        else:
+            self.count(query, rcode, plugin, seconds, _size(wire, query.qend))
 
     def count(self, query: Query, rcode: int, plugin: str, seconds: float, size: int) -> None:
         """Count a query that has taken `seconds` and was answered with `size` octets before compression."""
@@ -77,7 +83,7 @@ class Traffic:
             name = "other" if qtype == _OTHER else codes.type_name(qtype)
             family = "2" if ipv6 else "1"
             _add(REQUESTS, count, *self.place, self.proto, family, name)
-            _add(RESPONSES, count, *self.place, codes.rcode_name(rcode), plugin)
+            _add(RESPONSES, count, *self.place, codes.rcode_label(rcode), plugin)
             if do:
                 _add(DO_REQUESTS, count, *self.place)
         self.kinds.clear()

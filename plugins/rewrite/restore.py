@@ -9,6 +9,7 @@ from corepy import codes
 from corepy import wire as w
 from corepy.errors import Malformed
 from corepy.lookup import Resolve
+from corepy.options import with_rcode
 from corepy.plugin import Failure, Query, Reply
 from corepy.plugins.rewrite.edns import answered
 from corepy.plugins.rewrite.request import Request
@@ -91,27 +92,13 @@ class Restoration:
             return wire, plain
         check_header(wire)
         opt = None if plain else w.find_opt(wire)
+        rcode = self._rcode(w.rcode(wire, opt))
         if echoed is not None:
             wire = answered(wire, opt, self._asked, self._request, echoed)
-        if rcodes:
             opt = w.find_opt(wire)
-            old = w.rcode(wire, opt)
-            new = self._rcode(old)
-            if new != old:
-                wire = self._with_rcode(wire, opt, new)
+        if rcode != w.rcode(wire, opt):
+            wire = with_rcode(self._asked, wire, rcode)
         return wire, False
-
-    def _with_rcode(self, wire: bytes, opt: w.Record | None, rcode: int) -> bytes:
-        """The reply under another rcode, the upper bits of which are in the OPT record (RFC 6891 6.1.3)."""
-        if opt is None and rcode > w.RCODE and self._asked.edns is None:
-            rcode = codes.SERVFAIL   # there is no way to say it; CoreDNS says nothing at all
-        head = wire[:3] + bytes((wire[3] & 0xF0 | rcode & w.RCODE,))
-        if opt is not None:
-            at = opt.start + 5
-            return head + wire[4:at] + bytes((rcode >> 4,)) + wire[at + 1 :]
-        if rcode > w.RCODE:
-            return w.with_additional(head + wire[4:], w.opt_record(0, rcode >> 4))
-        return head + wire[4:]
 
     def _body(self, wire: bytes) -> bytes:
         """The reply with the question as it came and its records changed."""

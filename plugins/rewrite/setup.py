@@ -31,9 +31,7 @@ _HIGHEST_RCODE: Final = 23
 
 _TYPES: Final = codes.TYPES
 _CLASSES: Final = {**codes.CLASSES, "ANY": 255}
-_RCODES: Final = {**codes.RCODES, "NOTIMPL": codes.NOTIMP, "BADSIG": codes.BADVERS}
-"""CoreDNS's names, for which 16 is not BADVERS."""
-del _RCODES["BADVERS"]
+_RCODES: Final = codes.COREFILE_RCODES
 _FIELDS_EXPECTED: Final = "one of name, type, class, ttl, rcode, cname, edns0"
 _ANSWER_EXPECTED: Final = "answer auto, answer name FROM TO or answer value FROM TO"
 _PARTS: Final = ("auto", "name", "value")

@@ -178,7 +178,7 @@ class Secondary(Plugin):
             return self.next(query)
         authority, follower = self._serving.get(origin), self._followers[origin]
         if query.qtype in _TRANSFERS:
-            return Reply.refused(query)
+            return Reply.failed(query, codes.REFUSED)
         if query.flags & w.OPCODE:
             return self._notified(query, follower)
         if authority is None or follower.expired:

@@ -66,7 +66,8 @@ class Data(Struct):
     def qtype_name(self) -> str:
         """The type that is asked for, in the same way."""
         asked = self.query.qtype
-        return codes.TYPE_NAMES.get(self.rtype if asked == codes.ANY else asked, "")
+        number = self.rtype if asked == codes.ANY else asked
+        return codes.TYPE_LABELS.get(number, "")
 
     fields: ClassVar[Fields] = {
         "Name": lambda data: data.name,

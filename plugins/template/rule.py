@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     from corepy.errors import Position
 
 _CLASSES: Final = {**codes.CLASSES, "ANY": ANY_CLASS}
-_RCODES: Final = {**codes.RCODES, "NOTIMPL": codes.NOTIMP, "BADSIG": codes.BADVERS}
-"""With CoreDNS's other names for two of them."""
 _ROOT: Final = b"\0"
-_EXTENDED_ERROR: Final = 15
-"""The EDNS option (RFC 8914 2)."""
 _SECTIONS: Final = ("answer", "authority", "additional")
 
 
@@ -54,8 +50,8 @@ class Rule:
     """The zones as templates and metrics name them."""
     at: Position | None = field(default=None, compare=False)
     """Where the directive stands."""
-    options: bytes | None = field(default=None, init=False)
-    """EDNS options of the reply, encoded; None where it needs no OPT record of its own."""
+    error_data: bytes = field(default=b"", init=False)
+    """The extended error as the data of an EDNS option; empty without one."""
 
     def __post_init__(self) -> None:
         self.zones = tuple(sorted(self.zones, key=len, reverse=True))
@@ -63,9 +59,7 @@ class Rule:
         if self.extended_error is not None:
             code, reason = self.extended_error
             text = reason.encode("utf-8", "surrogateescape")
-            self.options = w.option(_EXTENDED_ERROR, code.to_bytes(2, "big") + text)
-        elif self.rcode > w.RCODE:
-            self.options = b""
+            self.error_data = code.to_bytes(2, "big") + text
 
     @classmethod
     def parse(cls, directive: Directive) -> Rule:
@@ -140,9 +134,10 @@ def _type(directive: Directive) -> int:
 
 def _rcode(option: Directive) -> int:
     word = option.word("an rcode such as NXDOMAIN")
-    if word not in _RCODES:
-        raise option.error(f"unknown rcode {shown(word)}", word, "one such as NXDOMAIN", nearest(word, _RCODES))
-    return _RCODES[word]
+    if word not in codes.COREFILE_RCODES:
+        hint = nearest(word, codes.COREFILE_RCODES)
+        raise option.error(f"unknown rcode {shown(word)}", word, "one such as NXDOMAIN", hint)
+    return codes.COREFILE_RCODES[word]
 
 
 def _expression(option: Directive, word: Word) -> Expression:

@@ -12,6 +12,7 @@ from corepy import wire as w
 from corepy.errors import Malformed
 from corepy.gotemplate import ExecutionError, Template
 from corepy.metrics import Counter
+from corepy.options import with_rcode
 from corepy.plugin import Directive, Failure, Outcome, Plugin, Query, Reply
 from corepy.plugins.template.data import ANY_CLASS, Data
 from corepy.plugins.template.rule import Rule
@@ -25,6 +26,9 @@ _MEMORY: Final = 4096
 """Texts whose records are remembered: what popular names are answered with, in less than 4 MiB."""
 _FOLLOWED: Final = frozenset((codes.A, codes.AAAA))
 """Types for which the target of a CNAME is looked up."""
+
+_EXTENDED_ERROR: Final = 15
+"""The EDNS option (RFC 8914 2)."""
 
 _LABELS: Final = ("server", "zone", "view", "class", "type")
 _FAILURE: Final = (*_LABELS, "section", "template")
@@ -122,17 +126,10 @@ def _reply(query: Query, rule: Rule, data: Data, answer: list[EncodedRecord], fl
     additional = [_record(template, data) for template in rule.additional] if rule.additional else []
     body = encode(query.qname, answer, authority, additional)
     counts = len(answer), len(authority), len(additional)
-    if rule.options is None:
-        return Reply.build(query, rule.rcode, flags=w.AA | flags, counts=counts, body=body)
-    if query.edns is not None:
-        opt = w.opt_record(0, rule.rcode >> 4, 0, rule.options)
-        counts = counts[0], counts[1], counts[2] + 1
-        return Reply.build(
-            query, rule.rcode & w.RCODE, flags=w.AA | flags, counts=counts, body=body + opt, plain=False
-        )
-    if rule.rcode > w.RCODE:
-        raise Failure(f"{codes.rcode_name(rule.rcode)} cannot be said to a client without EDNS")
-    return Reply.build(query, rule.rcode, flags=w.AA | flags, counts=counts, body=body)
+    reply = Reply.build(query, rule.rcode & w.RCODE, flags=w.AA | flags, counts=counts, body=body)
+    if rule.error_data and query.edns is not None:
+        reply = reply.with_option(_EXTENDED_ERROR, rule.error_data)
+    return reply if rule.rcode <= w.RCODE else Reply(with_rcode(query, reply.wire, rule.rcode))
 
 
 def _record(template: Template, data: Data) -> EncodedRecord:

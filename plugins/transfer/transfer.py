@@ -87,12 +87,12 @@ class Transfer(Plugin):
         if query.qtype not in _TRANSFERS:
             return self.next(query)
         if query.endpoint.transport not in _STREAMS:
-            return Reply.refused(query)
+            return Reply.failed(query, codes.REFUSED)
         origin = closest(query.key, self._zones)
         if origin is None:
             return self.next(query)
         if not self._zones[origin].allows(query):
-            return Reply.refused(query)
+            return Reply.failed(query, codes.REFUSED)
         serial = known_serial(query) if query.qtype == codes.IXFR else 0
         if serial is None:
             return Reply.failed(query)

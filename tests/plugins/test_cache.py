@@ -420,6 +420,8 @@ def test_an_extended_rcode_needs_its_opt_record() -> None:
     assert (found.ttl >> 24, found.end - found.data) == (1, 0)
     bench.ask(edns=1232)
     assert bench.upstream.count() == 2
+    with pytest.raises(Failure, match="BADSIG cannot be said to a client without EDNS"):
+        bench.ask()
 
 
 def test_records_behind_the_opt_record() -> None:

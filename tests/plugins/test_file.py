@@ -185,3 +185,10 @@ def test_what_cannot_be_served_keeps_the_server_from_starting(
     with pytest.raises(ConfigError) as error, started(parse(f"file db{options}"), tmp_path):
         pass
     assert str(error.value) == expected.format(tmp_path)
+
+
+def test_a_directory_will_never_be_a_zone_file(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    with pytest.raises(ConfigError) as error, started(parse("file db"), tmp_path):
+        pass
+    assert str(error.value) == f"plugin/file: Corefile:1:6: cannot read zone file '{tmp_path}/db': Is a directory"

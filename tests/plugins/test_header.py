@@ -82,6 +82,17 @@ def test_flags(rules: str, query: int, reply: int, seen: int, client: int) -> No
     assert exchange(rules, query, reply) == (seen, client)
 
 
+@pytest.mark.parametrize("opcode", [codes.QUERY, codes.NOTIFY])
+@pytest.mark.parametrize("rcode", [codes.SERVFAIL, codes.REFUSED])
+def test_what_is_left_to_the_server_has_the_flags_of_the_query_alone(opcode: int, rcode: int) -> None:
+    plugin = parse("header {\nquery clear rd\nresponse set aa ra\n}")
+    plugin.next = lambda query: Reply.failed(query, rcode)
+    query = make_query(flags=opcode << 11 | w.RD)
+    reply = plugin.serve(query)
+    assert isinstance(reply, Reply)
+    assert reply.wire == Reply.failed(query, rcode).wire
+
+
 def test_nothing_to_change_and_silence_stay_as_they_are() -> None:
     plugin = parse("header {\nresponse set ra\n}")
     for reply in (Reply.SILENCE, Reply.build(make_query(), flags=w.RA)):

@@ -306,8 +306,14 @@ def test_rcode(text: str, rcode: int, becomes: int, opt: bytes) -> None:
 
 
 def test_an_rcode_that_the_client_cannot_be_told() -> None:
-    reply = ask("rewrite rcode a.test 0 BADSIG", Behind("a.test. 9 IN A 192.0.2.1"), make_query("a.test"))
-    assert (reply.rcode, w.find_opt(reply.wire)) == (codes.SERVFAIL, None)
+    with pytest.raises(Failure, match="BADSIG cannot be said to a client without EDNS"):
+        ask("rewrite rcode a.test 0 BADSIG", Behind("a.test. 9 IN A 192.0.2.1"), make_query("a.test"))
+    bad_cookie = Behind(rcode=codes.BADCOOKIE & w.RCODE, opt=w.opt_record(1232, codes.BADCOOKIE >> 4))
+    with pytest.raises(Failure, match="BADCOOKIE cannot be said to a client without EDNS"):
+        ask("rewrite edns0 local set 65001 x", bad_cookie, make_query("a.test"))
+    rules = "rewrite continue edns0 local set 65001 x\nrewrite rcode a.test BADCOOKIE 3"
+    reply = ask(rules, bad_cookie, make_query("a.test"))
+    assert (reply.rcode, w.find_opt(reply.wire)) == (codes.NXDOMAIN, None)
 
 
 def fail(error: Exception) -> Callable[[Query], Outcome]:

@@ -285,8 +285,21 @@ def test_an_extended_rcode_needs_edns() -> None:
     opt = w.find_opt(reply.wire)
     assert opt is not None
     assert (opt.ttl >> 24) << 4 | reply.rcode == 23
+    assert list(w.options(reply.wire, opt)) == []
     with pytest.raises(Failure, match="BADCOOKIE cannot be said"):
         ask(text)
+
+
+def test_options_come_back_beside_an_extended_rcode_but_not_beside_an_extended_error() -> None:
+    cookie, local = (codes.COOKIE, b"12345678"), (65001, b"x")
+    wire = message("a.test", edns=1232, options=w.option(*cookie) + w.option(*local))
+    for more, options in (("", [cookie]), ("ederror 15", [(15, b"\0\x0f")])):
+        plugin = parse(f"template IN A test {{\nrcode BADSIG\n{more}\n}}")
+        reply = plugin.serve(make_query().with_wire(wire))
+        assert isinstance(reply, Reply)
+        opt = w.find_opt(reply.wire)
+        assert opt is not None
+        assert (w.rcode(reply.wire, opt), list(w.options(reply.wire, opt))) == (codes.BADVERS, options)
 
 
 @pytest.mark.parametrize(
