@@ -19,7 +19,7 @@ from corepy.errors import ConfigError
 from corepy.plugin import Directive, Plugin
 from corepy.server import Server
 from corepy.site import Bind
-from corepy.testing import ask
+from corepy.testing import FakeClock, ask
 
 if TYPE_CHECKING:
     from tests.conftest import Start
@@ -53,7 +53,8 @@ EXAMPLES = [
 def start_and_stop(text: str, free_port: FreePort) -> None:
     """Serve a Corefile, with a port that is free in place of each one that it names."""
     parsed = corefile.load(text, "Corefile", known=registry.known())
-    built = site.build(parsed)
+    clock = FakeClock()
+    built = site.build(parsed, clock=clock)
     ports = {bind.port: free_port() for bind in built.listeners}
 
     def moved(bind: Bind) -> Bind:
@@ -63,9 +64,13 @@ def start_and_stop(text: str, free_port: FreePort) -> None:
     built.zones = {moved(bind): zones for bind, zones in built.zones.items()}
 
     async def run() -> None:
-        server = Server()
+        server = Server(clock)
         await server.start(built)
-        await server.stop()
+        stopping = asyncio.ensure_future(server.stop())
+        while not stopping.done():   # lame ducks have their time
+            clock.advance(1.0)
+            await asyncio.wait([stopping], timeout=0.02)
+        await stopping
 
     asyncio.run(run())
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text()
 BOUNDS = re.findall(r"^\| `([\w.]+)` \| ([\d,]*\d)[^|]*\|[^|]+\| ([^|]+) \|[^|]+\|$", PAGE, re.MULTILINE)
 SAID_ELSEWHERE = """
-    control.MAX_SOCKETS exprlang gotemplate grpcmessage mistakes records upstream.grpc webconfig wire zone erratic
+    control.MAX_SOCKETS exprlang gotemplate grpcmessage mistakes records upstream.grpc wire yamlfile zone erratic
     autopath cache cookies forward.setup grpc.setup multisocket template.functions
 """
 """Modules whose bounds are those of a format or of what a Corefile says, and not of what others do."""

@@ -25,13 +25,14 @@ class Run:
         self.pytester = pytester
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
         monkeypatch.setenv("PYTHONWARNINGS", "error::ResourceWarning")
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")   # what else is installed takes a second each time
         (pytester.path / "Corefile").write_text(COREFILE)
 
     def __call__(self, *options: str) -> pytest.RunResult:
         """Run the tests; none may write into the folder of another."""
-        return self.pytester.runpytest_subprocess(
-            "-p", "corepy.testing.pytest_plugin", "-p", "no:cacheprovider", "-ra", *options
-        )
+        plugins = ["corepy.testing.pytest_plugin", "no:cacheprovider", *(["xdist"] if "-n" in options else [])]
+        named = [word for name in plugins for word in ("-p", name)]
+        return self.pytester.runpytest_subprocess(*named, "-ra", *options)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def example(run: Run) -> Run:
 
 
 def test_the_example(example: Run) -> None:
-    result = example("-n2", "--corefile-coverage")
+    result = example("-n", "2", "--corefile-coverage")
     result.assert_outcomes(passed=10)
     result.stdout.fnmatch_lines(["*Corefile:6  .", "*Corefile:23      forward . 10.1.0.53", "13 of 13 server blocks*"])
 
