@@ -86,6 +86,13 @@ def test_every_example_starts(
     start_and_stop(text, free_port)
 
 
+# --- what is built ---
+
+
+def test_every_directive_is_in_the_readme() -> None:
+    assert set(re.findall(r"plugins/(\w+)/README\.md", (ROOT / "README.md").read_text())) == set(registry.built_in())
+
+
 # --- manual pages ---
 
 PAGE = pytest.mark.parametrize("name", sorted(registry.built_in()))
