@@ -22,6 +22,7 @@ LONG: dict[str, str] = {}
 
 UNMIRRORED: dict[str, str] = {
     "__main__": "is run by test_process.py, as a command",
+    "httpconnection": "is a client of what test_http.py opens",
     "origin": "is what a plugin and the process agree on: test_reload.py",
     "worker": "is a process of its own: test_workers.py",
 }
@@ -35,7 +36,7 @@ KNOW_SOCKETS = {
 }  # fmt: skip
 """Modules and packages that talk to the network or watch something outside."""
 KNOW_THE_LOOP = KNOW_SOCKETS | {
-    "clock", "commands", "deferred", "front", "httpclient", "process", "profiles", "__main__",
+    "clock", "commands", "deferred", "front", "httpclient", "httpconnection", "process", "profiles", "__main__",
 }  # fmt: skip
 SERVER = {
     "chain", "control", "datagram", "flags", "front", "listener", "ports", "process", "registry", "router", "server",
