@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,24 +17,11 @@ from corepy.errors import Failure
 from corepy.testing import FakeClock, FakeUpstream, message
 from corepy.upstream import Check, Host, Options, Target, Watched, ask, connect, match, read_targets, replaced
 from corepy.upstream.budget import Budget
-from corepy.upstream.connections import ConnectionPool
 from corepy.upstream.datagram import PORTS, DatagramPool
 from corepy.upstream.dice import TOKENS, refill
-from corepy.upstream.framed import FramedConnection
 from corepy.upstream.match import records_end
 from corepy.upstream.plain import PlainUpstream
-
-PATIENCE = 20.0
-QUERY = message("www.example.org.")
-QUESTION = QUERY[12:]
-RECORD = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
-
-
-def reply(query: bytes, *, flags: int = w.QR | w.RD | w.RA, question: bytes = b"", tail: bytes = RECORD) -> bytes:
-    """The reply to a query as an honest upstream would make it, or not quite so."""
-    counts = (1, 1, 0, 0)
-    return query[:2] + w.HEADER.pack(0, flags, *counts)[2:] + (question or query[12:]) + tail
-
+from tests.farside import QUERY, QUESTION, RECORD, Far, Waiting, drive, reply
 
 # --- what counts as a reply ---
 
@@ -171,78 +156,6 @@ def test_targets_of_a_file(tmp_path: Path) -> None:
 
 
 # --- sockets ---
-
-
-class Waiting:
-    """A waiter that writes down what it hears."""
-
-    def __init__(self, due: float = float("inf")) -> None:
-        self.due = due
-        self.heard: list[bytes] = []
-        self.error: Failure | None = None
-        self.done = asyncio.Event()
-
-    def take(self, wire: bytes) -> bool:
-        self.heard.append(wire)
-        if match(QUESTION, wire) is None:
-            return False
-        self.done.set()
-        return True
-
-    def failed(self, error: Failure) -> None:
-        assert self.error is None
-        self.error = error
-        self.done.set()
-
-
-class Far:
-    """The far side of an upstream: a UDP socket, and a TCP listener on the same port, in the hands of the test."""
-
-    def __init__(self) -> None:
-        while True:
-            self.tcp = socket.create_server(("127.0.0.1", 0))
-            self.address = Address.from_tuple(self.tcp.getsockname())
-            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            try:
-                self.udp.bind(self.address.to_tuple())
-                break
-            except OSError:  # somebody else has the number for UDP: another one
-                self.close()
-        for sock in (self.tcp, self.udp):
-            sock.setblocking(False)
-
-    async def receive(self) -> tuple[bytes, Any]:
-        return await asyncio.get_running_loop().sock_recvfrom(self.udp, 65535)
-
-    async def accept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        sock, _ = await asyncio.get_running_loop().sock_accept(self.tcp)
-        return await asyncio.open_connection(sock=sock)
-
-    def close(self) -> None:
-        self.tcp.close()
-        self.udp.close()
-
-
-def drive(test: Callable[[Far, FakeClock], Coroutine[Any, Any, None]]) -> None:
-    """Run a dialogue between an upstream and its far side."""
-
-    async def run() -> None:
-        far = Far()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await test(far, FakeClock())
-        finally:
-            far.close()
-
-    asyncio.run(run())
-
-
-async def read_message(reader: asyncio.StreamReader) -> bytes:
-    return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
-
-
-def write_message(writer: asyncio.StreamWriter, wire: bytes) -> None:
-    writer.write(len(wire).to_bytes(2, "big") + wire)
 
 
 def test_lies_do_not_end_the_wait() -> None:
@@ -534,204 +447,6 @@ def test_the_source_address() -> None:
         assert writer.get_extra_info("peername")[0] == "127.0.0.7"
         writer.close()
         upstream.close()
-
-    drive(test)
-
-
-# --- connections ---
-
-
-def test_a_connection_is_kept() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
-        waiting = Waiting()
-        pool.ask(QUERY, waiting)
-        reader, writer = await far.accept()
-        for _ in range(3):
-            asked = await read_message(reader)
-            assert asked[2:] == QUERY[2:]
-            write_message(writer, reply(asked))
-            await waiting.done.wait()
-            waiting = Waiting()
-            pool.ask(QUERY, waiting)
-        await read_message(reader)
-        assert len(pool.connections) == 1
-        pool.close()
-        assert await reader.read() == b""
-        writer.close()
-
-    drive(test)
-
-
-def test_many_questions_share_a_connection_in_any_order() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1), FramedConnection)
-        waiters = [Waiting() for _ in range(20)]
-        for waiting in waiters:
-            pool.ask(QUERY, waiting)
-        reader, writer = await far.accept()
-        asked = [await read_message(reader) for _ in waiters]
-        assert len({wire[:2] for wire in asked}) == 20
-        for wire in reversed(asked):
-            write_message(writer, reply(wire))
-        for waiting in waiters:
-            await waiting.done.wait()
-            assert waiting.error is None
-        pool.close()
-        writer.close()
-
-    drive(test)
-
-
-def test_a_kept_connection_that_was_closed_is_replaced() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
-        first, second = Waiting(), Waiting()
-        pool.ask(QUERY, first)
-        reader, writer = await far.accept()
-        write_message(writer, reply(await read_message(reader)))
-        await first.done.wait()
-        pool.ask(QUERY, second)
-        asked = await read_message(reader)
-        writer.write((200).to_bytes(2, "big") + reply(asked))  # and so it ends in mid-message
-        writer.close()
-        reader, writer = await far.accept()
-        write_message(writer, reply(await read_message(reader)))
-        await second.done.wait()
-        assert second.error is None
-        pool.close()
-        writer.close()
-
-    drive(test)
-
-
-def test_a_fresh_connection_that_is_closed_is_a_failure() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
-        waiting = Waiting()
-        pool.ask(QUERY, waiting)
-        reader, writer = await far.accept()
-        await read_message(reader)
-        writer.close()
-        await waiting.done.wait()
-        assert str(waiting.error).endswith(f"->{far.address}: EOF")
-        assert not pool.connections
-        pool.close()
-
-    drive(test)
-
-
-def test_a_refused_connection() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        far.tcp.close()
-        budget = Budget(9)
-        pool = ConnectionPool(Target(far.address), Options(), clock, budget, FramedConnection)
-        waiting = Waiting()
-        pool.ask(QUERY, waiting)
-        await waiting.done.wait()
-        assert str(waiting.error) == f"dial tcp {far.address}: connect: connection refused"
-        assert budget.used == 0
-        pool.close()
-
-    drive(test)
-
-
-def test_a_silent_connection_is_asked_no_more() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(9), FramedConnection)
-        waiting = Waiting(clock.now() + 2)
-        pool.ask(QUERY, waiting)
-        reader, writer = await far.accept()
-        await read_message(reader)
-        clock.advance(2.1)
-        assert str(waiting.error).endswith("i/o timeout")
-        assert await reader.read() == b""
-        assert not pool.connections
-        pool.close()
-        writer.close()
-
-    drive(test)
-
-
-def test_an_upstream_that_does_not_read() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1), FramedConnection)
-        large = QUERY + bytes(60_000)
-        pool.ask(QUERY, waiting := Waiting())
-        _, writer = await far.accept()
-        while waiting.error is None:
-            pool.ask(large, waiting := Waiting())
-            await asyncio.sleep(0)
-        assert str(waiting.error) == f"dial tcp {far.address}: no connection is free"
-        pool.close()
-        writer.close()
-
-    drive(test)
-
-
-def test_connecting_may_outlast_a_question() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), Options(), clock, Budget(1), FramedConnection)
-        first, second = Waiting(clock.now() + 0.1), Waiting()
-        pool.ask(QUERY, first)
-        clock.advance(0.2)
-        assert str(first.error) == f"read tcp ->{far.address}: i/o timeout"
-        pool.ask(QUERY, second)
-        reader, writer = await far.accept()
-        await read_message(reader)
-        write_message(writer, reply(await read_message(reader)))
-        await second.done.wait()
-        assert second.error is None
-        pool.close()
-        writer.close()
-
-    drive(test)
-
-
-def test_connecting_does_not_last_forever() -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        budget = Budget(1)
-        pool = ConnectionPool(Target(far.address), Options(), clock, budget, FramedConnection)
-        waiting = Waiting()
-        pool.ask(QUERY, waiting)
-        await asyncio.sleep(0)  # until it tries
-        clock.advance(5)
-        await waiting.done.wait()
-        assert str(waiting.error) == f"dial tcp {far.address}: i/o timeout"
-        assert budget.used == 0
-        pool.close()
-
-    drive(test)
-
-
-@pytest.mark.parametrize(
-    ("options", "pause", "same"),
-    [
-        (Options(), 9.0, True),
-        (Options(), 10.1, False),
-        (Options(expire=0), 0.0, False),
-        (Options(expire=20, max_age=20), 19.0, True),
-        (Options(expire=20, max_age=20), 21.0, False),
-    ],
-)
-def test_connections_expire(options: Options, pause: float, same: bool) -> None:
-    async def test(far: Far, clock: FakeClock) -> None:
-        pool = ConnectionPool(Target(far.address), options, clock, Budget(9), FramedConnection)
-        first, second = Waiting(), Waiting()
-        pool.ask(QUERY, first)
-        reader, writer = await far.accept()
-        write_message(writer, reply(await read_message(reader)))
-        await first.done.wait()
-        clock.advance(pause)
-        pool.ask(QUERY, second)
-        if not same:
-            assert await reader.read() == b""
-            writer.close()
-            reader, writer = await far.accept()
-        write_message(writer, reply(await read_message(reader)))
-        await second.done.wait()
-        pool.close()
-        writer.close()
 
     drive(test)
 
