@@ -11,7 +11,7 @@
         - ask: www.example.org. A
           expect: {only: www.example.org. 200 IN A 192.0.2.1, from_upstream: false}
 
-Each test has a server of its own. docs/testing.md has all words.
+Each test has a server of its own. docs/testing-reference.md has all words.
 """
 
 from __future__ import annotations

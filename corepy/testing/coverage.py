@@ -105,6 +105,12 @@ class Coverage:
             place = Place(file, line, block, what)
             self._counts[place] = self._counts.get(place, 0) + count
 
+    @property
+    def percent(self) -> float:
+        """How many of all places were met; 100 where there is none."""
+        met = sum(1 for count in self._counts.values() if count)
+        return 100 * met / len(self._counts) if self._counts else 100.0
+
     def table(self) -> list[str]:
         """A line for each place with its count, file by file, and how much of all was met."""
         rows = self.data()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from corepy.testing.coverage import Coverage
     from corepy.testing.loopback import Upstreams
     from corepy.testing.served import Served
+    from corepy.testing.snapshot import Snapshots
     from corepy.testing.time import TestClock
 
 _SERVED: pytest.StashKey[list[Served]] = pytest.StashKey()
@@ -25,6 +26,7 @@ _SERVED: pytest.StashKey[list[Served]] = pytest.StashKey()
 _COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
 _FILES = {"--corefile-coverage-json": "JSON", "--corefile-coverage-lcov": "lcov"}
 """Options that name files for coverage, and what they get."""
+_LEAST = "--corefile-coverage-fail-under"
 _OUTPUT = "corefile_coverage"
 """Where a worker of xdist hands its coverage to the process that reports."""
 
@@ -78,6 +80,17 @@ def corefile(request: pytest.FixtureRequest, dns_upstream: Upstreams) -> Iterato
         yield starter(request.node, dns_upstream, stack)
 
 
+@pytest.fixture
+def dns_snapshot(request: pytest.FixtureRequest) -> Iterator[Snapshots]:
+    """`dns_snapshot(answer)`: it is as in the file beside the test that `--corefile-snapshot-update` writes."""
+    from corepy.testing.snapshot import Snapshots  # noqa: PLC0415 - likewise
+
+    update = request.config.getoption("--corefile-snapshot-update")
+    snapshots = Snapshots(request.path, request.node.name, update=update)
+    yield snapshots
+    snapshots.close()
+
+
 def starter(item: pytest.Item, upstreams: Upstreams, stack: ExitStack) -> Start:
     """What serves Corefiles for a test until the stack is closed."""
     from corepy.testing.start import start  # noqa: PLC0415 - likewise
@@ -110,6 +123,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--corefile-coverage", action="store_true", help="show what of Corefiles corepy met in tests")
     group.addoption("--corefile-coverage-json", metavar="FILE", help="write it to a file, as JSON")
     group.addoption("--corefile-coverage-lcov", metavar="FILE", help="write it to a file, as lcov's tracefiles")
+    group.addoption(_LEAST, metavar="N", type=float, help="fail where less than N percent was met")
+    group.addoption("--corefile-snapshot-update", action="store_true", help="take answers as they are for right ones")
 
 
 def _binary(config: pytest.Config) -> str:
@@ -120,7 +135,7 @@ def _binary(config: pytest.Config) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to watch, where coverage is wanted."""
-    if any(config.getoption(option) for option in ("--corefile-coverage", *_FILES)) and not _binary(config):
+    if any(config.getoption(option) for option in ("--corefile-coverage", _LEAST, *_FILES)) and not _binary(config):
         from corepy.testing.coverage import Coverage  # noqa: PLC0415 - only who wants it pays for it
 
         config.stash[_COVERAGE] = Coverage()
@@ -178,11 +193,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of xdist hands over what it saw."""
+    """A worker of xdist hands over what it saw; elsewhere the run fails where too little was met."""
     output = getattr(session.config, "workeroutput", None)
     coverage = session.config.stash.get(_COVERAGE, None)
     if output is not None and coverage is not None:
         output[_OUTPUT] = coverage.data()
+    elif coverage is not None and _is_too_little(session.config, coverage) and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_too_little(config: pytest.Config, coverage: Coverage) -> bool:
+    least = config.getoption(_LEAST)
+    return least is not None and coverage.percent < least
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -201,6 +223,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("Corefile coverage")
     for line in coverage.table() if config.getoption("--corefile-coverage") else []:
         terminalreporter.write_line(line)
+    if _is_too_little(config, coverage):
+        wanted = f"{config.getoption(_LEAST):g}"
+        terminalreporter.write_line(f"FAIL {coverage.percent:.1f} percent was met, and {wanted} is wanted", red=True)
     for option, shape in _FILES.items():
         if file := config.getoption(option):
             text = coverage.as_lcov() if shape == "lcov" else json.dumps(coverage.as_json(), indent=2) + "\n"

@@ -17,6 +17,7 @@ from corepy.upstream import Options, Target, Upstream, connect
 from corepy.zone import EVERYBODY, Peer, Zone, ZoneSource, closest, keys_of, read_peers, since
 
 if TYPE_CHECKING:
+    from corepy.errors import Position
     from corepy.site import Site
 
 _TRANSFERS: Final = frozenset((codes.IXFR, codes.AXFR))
@@ -34,6 +35,8 @@ class Rule:
     """Who may ask for the zones, from any port, and is notified at this one; EVERYBODY is not."""
     source: Address | None = None
     """The address that notifications come from, port 0; the system's choice where None."""
+    at: Position | None = field(default=None, compare=False)
+    """Where the directive stands."""
 
     def allows(self, query: Query) -> bool:
         """Whether the client may have the zones."""
@@ -80,6 +83,10 @@ class Transfer(Plugin):
         for server in self._servers.values():
             server.close()
 
+    def branches(self) -> Sequence[Position]:
+        """The directives."""
+        return [rule.at for rule in self.rules if rule.at is not None]
+
     # --- transfers ---
 
     def serve(self, query: Query) -> Outcome:
@@ -91,7 +98,11 @@ class Transfer(Plugin):
         origin = closest(query.key, self._zones)
         if origin is None:
             return self.next(query)
-        if not self._zones[origin].allows(query):
+        rule = self._zones[origin]
+        allowed = rule.allows(query)
+        if self.note is not None:
+            self.note(query, f"{'allowed' if allowed else 'refused'} by the transfer at {rule.at}", rule.at)
+        if not allowed:
             return Reply.failed(query, codes.REFUSED)
         serial = known_serial(query) if query.qtype == codes.IXFR else 0
         if serial is None:
@@ -142,7 +153,7 @@ class Transfer(Plugin):
 
 def _read(directive: Directive) -> Rule:
     """`transfer [ZONES...]` and its block."""
-    rule = Rule(directive.origins())
+    rule = Rule(directive.origins(), at=directive.at)
     for option in directive.options("to", "source", once=("source",)):
         if option.name == "to":
             rule.to += read_peers(option, everybody=True)

@@ -199,6 +199,88 @@ def test_which_rules_no_test_has_met(run: Run, how: list[str]) -> None:
     assert "DA:9,1" in lines
 
 
+@pytest.mark.parametrize("how", [[], ["-n1"]])
+def test_too_little_was_met(run: Run, how: list[str]) -> None:
+    run.pytester.makepyfile(
+        """
+        def test_one(corefile, dns_upstream):
+            dns_upstream.nxdomain()
+            assert corefile("Corefile").ask("www.example.org.").rcode == "NXDOMAIN"
+        """
+    )
+    result = run("--corefile-coverage-fail-under=51", *how)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["FAIL 50.0 percent was met, and 51 is wanted"])
+    assert run("--corefile-coverage-fail-under=50", *how).ret == pytest.ExitCode.OK
+
+
+TRANSFER = """\
+example.org {
+    transfer {
+        to 192.0.2.9
+    }
+    transfer sub.example.org {
+        to *
+    }
+    file zone
+}
+"""
+
+
+def test_rules_of_transfer(run: Run) -> None:
+    run.pytester.makepyfile(
+        """
+        def test_one(corefile):
+            dns = corefile("Corefile")
+            assert dns.ask("example.org.", "AXFR", transport="tcp").rcode == "REFUSED"
+        """
+    )
+    (run.pytester.path / "Corefile").write_text(TRANSFER)
+    (run.pytester.path / "zone").write_text("@ 60 IN SOA ns hostmaster 1 2 3 4 5\n@ 60 IN NS ns\n")
+    run("--corefile-coverage").stdout.fnmatch_lines([
+        "     1  Corefile:2        rule 1 of transfer: transfer",
+        " never  Corefile:5        rule 2 of transfer: transfer sub.example.org",
+    ])  # fmt: skip
+
+
+# --- snapshots ---
+
+
+def test_answers_as_they_were(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("name", ["www/x"])
+        def test_asks(corefile, dns_upstream, dns_snapshot, name):
+            dns_upstream.answer(f"www.example.org. {os.environ['TTL']} IN A 192.0.2.2")
+            dns_upstream.answer("www.example.org. 60 IN AAAA 2001:db8::1", "www.example.org. 60 IN AAAA 2001:db8::2")
+            dns = corefile("Corefile")
+            dns_snapshot(dns.ask("www.example.org."))
+            dns_snapshot(dns.ask("www.example.org.", "AAAA", edns=1232), ttl=False)
+        """
+    )
+    monkeypatch.setenv("TTL", "60")
+    missing = run()
+    missing.assert_outcomes(failed=1)
+    missing.stdout.fnmatch_lines(["*answer 1 is not in *: run with --corefile-snapshot-update"])
+    run("--corefile-snapshot-update").assert_outcomes(passed=1)
+    [file] = (run.pytester.path / "snapshots").rglob("*.txt")
+    assert file.name == "test_asks_www_x.txt"
+    assert file.read_text() == (
+        ";; www.example.org. IN A\n;; NOERROR: qr rd ra\nANSWER www.example.org. 60 IN A 192.0.2.2\n\n"
+        ";; www.example.org. IN AAAA\n;; NOERROR: qr rd ra\n; EDNS: version: 0, flags:; udp: 1232\n"
+        "ANSWER www.example.org. * IN AAAA 2001:db8::1\nANSWER www.example.org. * IN AAAA 2001:db8::2\n"
+    )
+    run().assert_outcomes(passed=1)
+    monkeypatch.setenv("TTL", "61")
+    other = run()
+    other.assert_outcomes(failed=1)
+    other.stdout.fnmatch_lines(["*answer 1 is not as in *", "*-ANSWER www.example.org. 60 IN A 192.0.2.2",
+                                "*+ANSWER www.example.org. 61 IN A 192.0.2.2", "*what plugins did:*"])  # fmt: skip
+
+
 def test_nothing_heavy_is_imported_before_it_is_used(run: Run) -> None:
     run.pytester.makepyfile(
         """
