@@ -88,7 +88,10 @@ class Autopath(Plugin):
         return self._complete(query, search)
 
     async def _complete(self, query: Query, search: Sequence[bytes]) -> Reply:
-        """The first reply under one of the domains, or under none, that is not NXDOMAIN; else that to the query."""
+        """The first reply under one of the domains, or under none, that somebody had and is not NXDOMAIN.
+
+        Without one, the reply to the query as it was asked (as CoreDNS).
+        """
         base = query.qname[: -len(search[0])]
         first: Reply | None = None
         for domain in (*search, _ROOT):
@@ -99,7 +102,7 @@ class Autopath(Plugin):
                 continue
             reply = await self.next(asked)
             first = first or reply
-            if not reply.wire or reply.rcode == codes.NXDOMAIN:
+            if not reply.wire or reply.unserved or reply.rcode == codes.NXDOMAIN:
                 continue
             _FOUND.add(query.endpoint.server)
             return reply if asked is query else _under(query, reply)

@@ -115,6 +115,21 @@ def test_nothing_is_found() -> None:
     assert bench.heard == ["gone.dev.example.org.", "gone.example.org.", "gone."]
 
 
+def test_names_that_nobody_serves_are_passed_over() -> None:
+    bench = Bench()
+    found = Bench("www. 30 IN A 192.0.2.2")
+    served = {"www.dev.example.org.": codes.NXDOMAIN, "www.example.org.": codes.REFUSED}
+
+    def serve(query: Query) -> Outcome:
+        rcode = served.get(query.name)
+        return found.serve(query) if rcode is None else Reply.failed(query, rcode)
+
+    bench.plugin.next = serve
+    assert shown(bench.ask("www.dev.example.org"))[1] == "www. 30 IN A 192.0.2.2"
+    served["www."] = codes.SERVFAIL
+    assert bench.ask("www.dev.example.org").header.rcode == codes.NXDOMAIN
+
+
 def test_an_empty_answer_under_another_name() -> None:
     bench = Bench()
     bench.plugin.next = lambda query: Reply.build(query, codes.NXDOMAIN if "dev" in query.name else codes.NOERROR)
