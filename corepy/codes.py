@@ -74,10 +74,12 @@ RCODE_NAMES: Final = _table(_RCODES)
 TYPES: Final = {name: number for number, name in TYPE_NAMES.items()}
 CLASSES: Final = {name: number for number, name in CLASS_NAMES.items()}
 RCODES: Final = {name: number for number, name in RCODE_NAMES.items()}
+COREFILE_TYPES: Final = {**TYPES, "None": 0, "Reserved": 0xFFFF}
+"""Types as a Corefile and a log name them: CoreDNS has names for two more."""
 COREFILE_RCODES: Final = {"BADSIG" if name == "BADVERS" else name: number for name, number in RCODES.items()}
 """Rcodes as a Corefile names them: CoreDNS's names, for which 16 is BADSIG, and 4 has two."""
 COREFILE_RCODES["NOTIMPL"] = NOTIMP
-TYPE_LABELS: Final = {**TYPE_NAMES, 0: "None", 0xFFFF: "Reserved"}
+TYPE_LABELS: Final = {number: name for name, number in COREFILE_TYPES.items()}
 _RCODE_LABELS: Final = {**RCODE_NAMES, BADVERS: "BADSIG"}
 
 

@@ -176,10 +176,13 @@ def _rule(line: Directive) -> Rule:
     types, sources = sections.get("type", [_ANY]), sections.get("net", [_ANY])
     networks = NetworkSet(line.as_network(word, addresses=True) for word in sources if word != _ANY)
     numbers = frozenset(_type(line, word) for word in types if word != _ANY)
-    return Rule(action, None if _ANY in types else numbers, None if _ANY in sources else networks)
+    every = _ANY in types or _NO_TYPE in numbers
+    return Rule(action, None if every else numbers, None if _ANY in sources else networks)
 
 
 _ANY: Final = Word("*")
+_NO_TYPE: Final = codes.COREFILE_TYPES["None"]
+"""What a rule without types is for, as CoreDNS has it: all of them."""
 _SECTIONS: Final = {"type": "a type such as AAAA, or *", "net": "an address, a network, or *"}
 
 
@@ -193,7 +196,7 @@ def _before_asterisk(words: list[Word]) -> Iterable[Word]:
 
 def _type(line: Directive, word: Word) -> int:
     """The number of a type; as in CoreDNS in capital letters, and only those that have a name."""
-    if word not in codes.TYPES:
-        hint = nearest(word, codes.TYPES)
+    if word not in codes.COREFILE_TYPES:
+        hint = nearest(word, codes.COREFILE_TYPES)
         raise line.error(f"unknown type {shown(word)}", word, expected=_SECTIONS["type"], hint=hint)
-    return codes.TYPES[word]
+    return codes.COREFILE_TYPES[word]

@@ -127,9 +127,9 @@ def _type(directive: Directive) -> int:
     word = directive.optional()
     if word is None:
         raise directive.error(f"no type behind the class {directive.arguments[0]}", expected=expected)
-    if word not in codes.TYPES:
-        raise directive.error(f"unknown type {shown(word)}", word, expected, nearest(word, codes.TYPES))
-    return codes.TYPES[word]
+    if word not in codes.COREFILE_TYPES:
+        raise directive.error(f"unknown type {shown(word)}", word, expected, nearest(word, codes.COREFILE_TYPES))
+    return codes.COREFILE_TYPES[word]
 
 
 def _rcode(option: Directive) -> int:

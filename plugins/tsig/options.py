@@ -41,7 +41,7 @@ def read(directive: Directive) -> Options:
                 for key in _file(option):
                     _add(found, option, key)
             case "require":
-                found.types, every = _required(option, codes.TYPES, "type", "A")
+                found.types, every = _required(option, codes.COREFILE_TYPES, "type", "A")
                 found.all_types |= every
             case _:
                 found.opcodes, every = _required(option, _OPCODES, "opcode", "NOTIFY")

@@ -57,6 +57,8 @@ SOURCE = "expected an address or a network such as 192.0.2.0/24 or 2001:db8::/32
         ("acl Example.org {\n}", rules(zones=(w.encode_name("example.org"),))),
         ("acl 10.0.0.0/8 {\n}", rules(zones=(w.encode_name("10.in-addr.arpa"),))),
         ("acl {\nallow\n}", rules(Rule(Action.ALLOW))),
+        ("acl {\nblock type A None\n}", rules(Rule(Action.BLOCK))),
+        ("acl {\nblock type Reserved\n}", rules(Rule(Action.BLOCK, frozenset((0xFFFF,))))),
         ("acl {\nBlock\n}", rules(Rule(Action.BLOCK))),
         ("acl {\nfilter type A AAAA\n}", rules(Rule(Action.FILTER, types("A", "AAAA")))),
         ("acl {\ndrop type *\n}", rules(Rule(Action.DROP))),

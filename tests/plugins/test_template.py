@@ -92,6 +92,7 @@ def test_several_lines_are_one_plugin() -> None:
         ("template in A", "1:10", "'in'"),
         ("template IN", "1:1", "no type behind the class IN, expected a type such as A, or ANY"),
         ("template IN a", "1:13", "unknown type 'a'"),
+        ("template IN A {\nrcode BADVERS\n}", "2:7", "unknown rcode 'BADVERS'"),
         ("template IN example.net", "1:13", "unknown type 'example.net'"),
         ("template IN A a..b", "1:15", "a..b"),
         ("template IN A {\nmatch\n}", "2:1", "expected a regular expression"),

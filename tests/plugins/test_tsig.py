@@ -61,6 +61,7 @@ def tsig(**fields: object) -> Tsig:
         ("tsig {\nsecret a AAAA\nsecret b BBBB\n}",
          tsig(keys={b"\1a\0": Key(b"\1a\0", bytes(3)), b"\1b\0": Key(b"\1b\0", b"\x04\x10\x41")})),
         ("tsig {\nrequire A MX\n}", tsig(types=frozenset((1, 15)))),
+        ("tsig {\nrequire None Reserved\n}", tsig(types=frozenset((0, 0xFFFF)))),
         ("tsig {\nrequire A\nrequire MX\n}", tsig(types=frozenset((15,)))),
         ("tsig {\nrequire all A\n}", tsig(every=True)),
         ("tsig {\nrequire all\nrequire none\n}", tsig(every=True)),

@@ -68,6 +68,8 @@ def takes(expression: str, **how: Any) -> bool:
     [
         ("type() == 'AAAA' && class() == 'CH'", {"qtype": "AAAA", "qclass": codes.CH}),
         ("type() == 'TYPE65280'", {"qtype": "TYPE65280"}),
+        ("type() == 'Reserved'", {"qtype": "TYPE65535"}),
+        ("type() == 'None'", {"qtype": "TYPE0"}),
         ("name() == 'www.example.org.'", {}),
         ("client_ip() == '192.0.2.7' and port() == '4242'", {"client": "192.0.2.7"}),
         ("client_ip() == '2001:db8::7'", {"client": "2001:db8::7"}),
