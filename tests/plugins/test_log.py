@@ -159,6 +159,13 @@ def test_placeholders(text: str, expected: str | None, expected_v6: str | None) 
         assert Format(text).line(query, answer(query), 0.00025) == (full if line is None else line)
 
 
+def test_types_and_rcodes_have_the_names_of_corednss_logs() -> None:
+    reply = Reply(w.with_additional(Reply.build(QUERY).wire, w.opt_record(1232, codes.BADVERS >> 4)))
+    names = (("{type}", "TYPE0", "None"), ("{type}", "TYPE65535", "Reserved"), ("{rcode}", "A", "BADSIG"))
+    for text, qtype, expected in names:
+        assert Format(text).line(make_query("a", qtype), reply, 0) == expected
+
+
 def test_the_common_format_is_what_its_fields_say() -> None:
     for query in (QUERY, V6):
         for reply in (answer(query), Reply.refused(query), Reply.SILENCE):

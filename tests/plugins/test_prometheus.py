@@ -21,7 +21,7 @@ from corepy.errors import ConfigError
 from corepy.listener import PANICS
 from corepy.plugin import Deferred, Failure, Outcome, Plugin, Query, Reply
 from corepy.plugins.prometheus import Prometheus, exposition
-from corepy.plugins.prometheus.traffic import _size, traffic
+from corepy.plugins.prometheus.traffic import RESPONSE_SIZE, RESPONSES, _size, traffic
 from corepy.source import Source
 from corepy.testing import FakeClock, FakeUpstream, Running, make_query
 from corepy.testing.web import fetch
@@ -371,6 +371,20 @@ def test_durations_are_those_of_the_clock() -> None:
     assert seen._seconds.counts == [0] * 11 + [1] + [0] * 5
     assert seen._seconds.sum == pytest.approx(0.3)
     assert seen.kinds == {(codes.A, False, False, codes.REFUSED, ""): 1}
+
+
+def test_what_is_left_to_the_server_is_nobodys_and_of_no_size() -> None:
+    each: Any = traffic("dns://:53", "left.", "", "udp")
+    query = make_query("left.")
+    for reply in (Reply.failed(query), Reply.failed(query, codes.REFUSED), Reply.refused(query)):
+        each.reply(query, reply, "x", 0.0)
+    assert {kind[-2:]: count for kind, count in each.kinds.items()} == {
+        (codes.SERVFAIL, ""): 1, (codes.REFUSED, ""): 1, (codes.REFUSED, "x"): 1,
+    }  # fmt: skip
+    assert RESPONSE_SIZE.of("dns://:53", "left.", "", "udp").sum == len(query.wire)
+    each.reply(query, Reply(w.with_additional(Reply.build(query).wire, w.opt_record(0, codes.BADVERS >> 4))), "x", 0.0)
+    each.settle()
+    assert RESPONSES.values["dns://:53", "left.", "", "BADSIG", "x"] == 1
 
 
 @given(st.integers(0, 1 << 16), st.integers(0, 1 << 16))
