@@ -10,9 +10,10 @@ from pathlib import Path
 
 from bench import dnsperf
 from bench.agreement import answers, differences
-from bench.processes import Running, free_port, running
+from bench.processes import Running, running
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import Job, Server
+from corepy.testing.layout import free_port
 
 _SAMPLED = 50
 _STARTS = 3

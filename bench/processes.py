@@ -80,25 +80,6 @@ def _wait(process: subprocess.Popen[bytes], port: int, name: str, log: Path) -> 
     raise DidNotStartError(f"{process.args!r} does not answer: {log.read_text(errors='replace')[-400:]}")
 
 
-def free_port() -> int:
-    """A port that is free for UDP and TCP; below those that the kernel deals out."""
-    for port in range(20_000 + os.getpid() % 5_000, 32_000):
-        try:
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                with socket.socket(socket.AF_INET, kind) as sock:
-                    sock.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        if port not in _taken:
-            _taken.add(port)
-            return port
-    raise OSError("no port is free")
-
-
-_taken: Final[set[int]] = set()
-"""Given out before: a server may not have bound it yet."""
-
-
 def tree(pid: int) -> list[int]:
     """A process and all below it."""
     found, left = [], [pid]
@@ -135,4 +116,4 @@ def _memory_of(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-__all__ = ["DidNotStartError", "Running", "free_port", "running", "tree"]
+__all__ = ["DidNotStartError", "Running", "running", "tree"]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import dnsperf
-from bench.processes import free_port, running
+from bench.processes import running
 from bench.scenarios import SCENARIOS, Scenario, zone_text
 from bench.servers import Job, Server, installed
 from bench.stages import (
@@ -46,6 +46,7 @@ from corepy.plugins.whoami import Whoami
 from corepy.proxyproto import encode_v2
 from corepy.query import Query
 from corepy.reply import Reply
+from corepy.testing.layout import free_port
 from corepy.testing.messages import message
 from corepy.upstream import replaced
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ import corepy
 from corepy import registry
 from corepy.clock import SYSTEM, Clock
 from corepy.plugin import Plugin
-from corepy.testing import Running
+from corepy.testing import Running, layout
 
 # A busy machine is no failure of a test; and the gate judges a change by the same examples each time.
 settings.register_profile("corepy", deadline=None, derandomize="CI" in os.environ)
@@ -35,37 +34,10 @@ HOME = str(Path(corepy.__file__).parent.parent)
 # --- ports ---
 
 
-def _is_free(port: int) -> bool:
-    """Whether all four kinds of socket can have this port."""
-    with ExitStack() as stack:
-        for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                try:
-                    sock = stack.enter_context(socket.socket(family, kind))
-                    if family == socket.AF_INET6:
-                        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                    sock.bind((host, port))
-                except OSError:
-                    if family == socket.AF_INET:
-                        return False
-    return True
-
-
-_FIRST, _LAST = 10240, 32000
-"""Below the ports that the kernel gives to clients, so that none of them takes one between the look and the use."""
-
-
-@pytest.fixture(scope="session")
-def _port_numbers() -> Iterator[int]:
-    """Numbers that no other process of this run tries at the same time: each begins elsewhere."""
-    start = os.getpid() * 211 % (_LAST - _FIRST)
-    return (_FIRST + (start + step) % (_LAST - _FIRST) for step in range(_LAST - _FIRST))
-
-
 @pytest.fixture
-def free_port(_port_numbers: Iterator[int]) -> Callable[[], int]:
+def free_port() -> Callable[[], int]:
     """Give a port that is free for UDP and TCP, IPv4 and IPv6, another one with each call."""
-    return lambda: next(port for port in _port_numbers if _is_free(port))
+    return layout.free_port
 
 
 # --- servers in this process ---

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.soak.load import Asker, Outcome, flood
-from bench.soak.server import HOST, Server, Upstream, free_port, header, until_it_answers, whom
+from bench.soak.server import HOST, Server, Upstream, header, until_it_answers, whom
 from corepy.proxyproto import SIGNATURE
 from corepy.stream import frame
 from corepy.testing import message
+from corepy.testing.layout import free_port
 
 Figures = tuple[bool, str]
 """Whether all is as it should be, and what was seen."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import resource
 import shlex
 import signal
@@ -14,10 +13,12 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from bench.processes import tree
 from corepy import codes
 from corepy.address import Address
 from corepy.proxyproto import encode_v2
 from corepy.testing import Client
+from corepy.testing.layout import free_port
 
 HOST: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).parents[2]
@@ -50,19 +51,6 @@ ZONE: Final = "$ORIGIN large.example.\n@ 60 IN SOA ns admin 1 2 3 4 5\n@ IN NS n
 """With an answer of 50 KiB."""
 
 
-def free_port() -> int:
-    """A port that nobody has, over UDP and TCP, and that the kernel gives to no client."""
-    while True:
-        port = random.randrange(10_240, 32_000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            try:
-                udp.bind((HOST, port))
-                tcp.bind((HOST, port))
-            except OSError:
-                continue
-            return port
-
-
 class Program:
     """A process with its output in a file."""
 
@@ -83,18 +71,12 @@ class Program:
     @property
     def memory(self) -> int:
         """Resident KiB of the program and what it has started."""
-        return sum(_resident(pid) for pid in [self.pid, *_children(self.pid)])
+        return sum(_resident(pid) for pid in tree(self.pid))
 
     @property
     def descriptors(self) -> int:
         """How many it has."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
-
-    @property
-    def seconds_of_cpu(self) -> float:
-        """User and system time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / 100
 
     def wait_for(self, port: int, name: str) -> None:
         """Wait until it answers there. Raises TimeoutError, with the program ended."""
@@ -183,8 +165,3 @@ def _resident(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() // 1024
     except FileNotFoundError:
         return 0
-
-
-def _children(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in path.read_text().split()] if path.exists() else []

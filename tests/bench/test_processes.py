@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.processes import DidNotStartError, free_port, running, tree
+from bench.processes import DidNotStartError, running, tree
+from corepy.testing.layout import free_port
 
 
 def test_a_tree_has_the_children() -> None:
@@ -21,10 +22,6 @@ def test_a_tree_has_the_children() -> None:
         for each in (child, process.pid):
             os.kill(each, 9)
     assert tree(process.pid) == [process.pid]
-
-
-def test_ports_are_not_given_out_twice() -> None:
-    assert len({free_port() for _ in range(5)}) == 5
 
 
 def test_a_server_is_measured_and_ended(tmp_path: Path) -> None:
