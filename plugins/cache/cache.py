@@ -179,7 +179,7 @@ class Cache(Plugin):
         except Malformed:
             return reply, None
         kind, entry = message.kind, None
-        if kind is ReplyType.META or (kind is ReplyType.SERVERERROR and reply.unserved):
+        if kind is ReplyType.META or (kind is not ReplyType.NOERROR and reply.unserved):
             return reply, None
         ttl = self._lifetime(message)
         if ttl > 0 and message.lasting:

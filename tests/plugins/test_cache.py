@@ -483,6 +483,13 @@ def test_a_failure_behind_is_not_kept() -> None:
     assert bench.ask().rcode == 0
 
 
+@pytest.mark.parametrize("rcode", [codes.SERVFAIL, codes.REFUSED])
+def test_what_nobody_answers_is_handed_on_as_it_is(rcode: int) -> None:
+    bench = Bench()
+    bench.upstream.says = lambda query: Reply.failed(query, rcode)
+    assert bench.ask().unserved
+
+
 def test_what_nobody_answers_is_not_kept() -> None:
     bench = Bench()
     bench.upstream.says = Reply.failed
