@@ -24,8 +24,9 @@ def run(tmp_path: Path) -> Any:
     """Run a script of the shell where a Corefile is, with corepy in the path."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "corepy").write_text(f'#!/bin/sh\nexec {sys.executable} -m corepy "$@"\n')
-    (programs / "corepy").chmod(0o755)
+    for name, words in ("corepy", "-m corepy"), ("python3", ""):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
+        (programs / name).chmod(0o755)
 
     def call(script: str, corefile: str, **variables: str) -> subprocess.CompletedProcess[str]:
         assert BASH is not None
