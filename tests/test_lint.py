@@ -125,6 +125,13 @@ def test_what_is_as_it_should_be(text: str) -> None:
             ["CPY215 4:10: everyone may have the zones"],
         ),
         ("a {\n secondary {\n  transfer from ::1\n }\n acl {\n  block net ::2\n }\n transfer {\n  to *\n }\n}", []),
+        (
+            "a {\n view b {\n  expr do\n  expr size() + 1\n  expr do() || true\n }\n whoami\n}",
+            [
+                "CPY217 3:8: the expression is a function without parentheses, which is never true",
+                "CPY217 4:8: the expression is a int, which is never true",
+            ],
+        ),
         ("a {\n pprof 0.0.0.0:6053\n whoami\n}", ["CPY216 2:2: profiles are not for this machine alone"]),
         ("a {\n pprof [::1]:6053\n whoami\n}", []),
         (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepy.exprlang import EvaluationError, Program
-from corepy.plugin import Directive, Outcome, Plugin, Query
+from corepy.plugin import ConfigError, Directive, Outcome, Plugin, Query
+from corepy.plugins.view import lint
 from corepy.queryexpr import read_expression
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class View(Plugin):
         self._site = site
         for program in self.programs:
             program.clock = self.clock
+
+    def check(self, lines: Sequence[Directive], _site: Site) -> Iterator[ConfigError]:
+        """Look at expressions that cannot be true."""
+        return lint.check(lines, self.programs)
 
     def takes(self, query: Query) -> bool:
         """Whether all expressions are true. One that has no value, or another one than true, is not.
