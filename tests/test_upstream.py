@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import select
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from corepy.address import Address
 from corepy.errors import Failure
 from corepy.testing import FakeClock, FakeUpstream, message
 from corepy.upstream import Check, Host, Options, Target, Watched, ask, connect, match, read_targets, replaced
+from corepy.upstream.base import reason
 from corepy.upstream.budget import Budget
 from corepy.upstream.datagram import PORTS, DatagramPool
 from corepy.upstream.dice import TOKENS, refill
@@ -517,3 +520,19 @@ def test_an_epoll_is_all_that_the_event_loop_sees() -> None:
         pool.close()
 
     drive(test)
+
+
+def test_errors_of_certificates_are_told_in_gos_words() -> None:
+    def told(code: int) -> str:
+        error = ssl.SSLCertVerificationError()
+        error.verify_code, error.verify_message = code, "of its own"
+        return reason(error).removeprefix("tls: failed to verify certificate: x509: ")
+
+    assert [told(code) for code in (10, 20, 62)] == [
+        "certificate has expired or is not yet valid", "certificate signed by unknown authority", "of its own",
+    ]  # fmt: skip
+
+
+def test_a_connection_that_is_closed_in_the_handshake_has_no_number() -> None:
+    assert reason(ConnectionResetError()) == "EOF"
+    assert reason(ConnectionResetError(errno.ECONNRESET, "x")) == "connection reset by peer"

@@ -99,11 +99,20 @@ CLOSED: Final = "use of closed network connection"
 """Why a question fails whose upstream has been closed (Go's words for it)."""
 
 
+_EXPIRED: Final = "certificate has expired or is not yet valid"
+_UNKNOWN: Final = "certificate signed by unknown authority"
+_VERIFICATION: Final = {9: _EXPIRED, 10: _EXPIRED, 18: _UNKNOWN, 19: _UNKNOWN, 20: _UNKNOWN, 21: _UNKNOWN}
+"""Go's words for what OpenSSL finds wrong with a certificate (X509_V_ERR_*): expressions of `errors` look for them."""
+
+
 def reason(error: OSError) -> str:
     """What an error of the system or of TLS says, as Go writes it: without its number, in lower case."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"tls: {error.verify_message}"
+        why = _VERIFICATION.get(error.verify_code, error.verify_message)
+        return f"tls: failed to verify certificate: x509: {why}"
     if isinstance(error, ssl.SSLError):
         return f"tls: {(error.reason or 'no handshake').replace('_', ' ').lower()}"
+    if isinstance(error, ConnectionResetError) and not error.errno:   # closed during the handshake
+        return "EOF"
     text = os.strerror(error.errno) if error.errno else str(error) or error.__class__.__name__
     return text[:1].lower() + text[1:]
