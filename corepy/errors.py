@@ -90,6 +90,8 @@ class Malformed(Exception):  # noqa: N818 - the field's word for such a message,
     def __init__(self, why: str, rcode: int | None = None) -> None:
         super().__init__(why)
         self.rcode = rcode
+        self.question = b""
+        """The question in wire form where it could be read, and what follows could not: it comes back."""
 
 
 class Failure(Exception):  # noqa: N818 - SERVFAIL is the field's word for it

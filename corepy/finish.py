@@ -65,8 +65,8 @@ def bad_version(query: Query) -> Reply:
     return Reply.build(query, counts=(0, 0, 1), body=w.opt_record(0, codes.BADVERS >> 4, 0), plain=False)
 
 
-def error_reply(wire: bytes, rcode: int) -> bytes:
-    """The reply to a message that is no proper query: its id and flags, no question (as CoreDNS)."""
+def error_reply(wire: bytes, rcode: int, question: bytes = b"") -> bytes:
+    """The reply to what is no proper query: its id and flags, and its question if that could be read (as CoreDNS)."""
     flags = int.from_bytes(wire[2:4], "big")
     kept = w.TC | w.RD | w.RA | w.AD | w.CD | (w.OPCODE if rcode == codes.NOTIMP else 0)
-    return wire[:2] + w.HEADER.pack(0, w.QR | flags & kept | rcode, 0, 0, 0, 0)[2:]
+    return wire[:2] + w.HEADER.pack(0, w.QR | flags & kept | rcode, bool(question), 0, 0, 0)[2:] + question

@@ -114,7 +114,7 @@ class DatagramPort:
                 query = Query(payload, endpoint, client, local)
             except Malformed as error:
                 if error.rcode is not None:
-                    put((error_reply(payload, error.rcode), peer, local))
+                    put((error_reply(payload, error.rcode, error.question), peer, local))
                 continue
             outcome = answer(query)
             if type(outcome) is not Reply:

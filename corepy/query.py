@@ -126,7 +126,11 @@ class Query:
         self.metadata = None
         self.reached = _NOBODY
         self.signed = None
-        self.edns = self._read_records(counts) if counts != _QUESTION_ALONE else None
+        try:
+            self.edns = self._read_records(counts) if counts != _QUESTION_ALONE else None
+        except Malformed as error:
+            error.question = wire[12 : self.qend]
+            raise
 
     def _read_records(self, counts: bytes) -> Edns | None:
         """Check that all records are whole; what the OPT among them says, and whether there is a TSIG."""

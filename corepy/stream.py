@@ -228,7 +228,7 @@ class Connection(asyncio.BufferedProtocol):
             query = Query(message, slot.endpoint, self.client, self.local)
         except Malformed as error:
             if error.rcode is not None:
-                self._outbox.append(error_reply(message, error.rcode))
+                self._outbox.append(error_reply(message, error.rcode, error.question))
             return
         outcome = slot.listener.answer(query)
         if type(outcome) is Reply:

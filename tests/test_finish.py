@@ -5,6 +5,7 @@ import pytest
 
 from corepy import codes
 from corepy import wire as w
+from corepy.errors import Malformed
 from corepy.finish import bad_version, error_reply, finish
 from corepy.query import Query
 from corepy.reply import Reply
@@ -89,6 +90,14 @@ def test_bad_version() -> None:
 def test_replies_to_what_is_no_query(flags: int, rcode: int, expected: int) -> None:
     wire = error_reply(b"\x12\x34" + flags.to_bytes(2, "big") + b"\0\1garbage", rcode)
     assert wire == w.HEADER.pack(0x1234, expected, 0, 0, 0, 0)
+
+
+def test_a_question_comes_back_where_what_follows_it_is_malformed() -> None:
+    asked = make_query()
+    with pytest.raises(Malformed) as caught:
+        asked.with_wire(asked.wire[:11] + b"\1" + asked.wire[12:] + b"\0\0\x29")
+    wire = error_reply(asked.wire, codes.FORMERR, caught.value.question)
+    assert wire[4:] == b"\0\1\0\0\0\0\0\0" + asked.question
 
 
 def test_a_reply_that_is_no_message_becomes_servfail() -> None:

@@ -256,7 +256,7 @@ async def _ask(server: _Server, asked: Asked, found: Explanation) -> None:
         query = Query(wire, side, found.client, local)
     except Malformed as error:
         found.door = f"{found.door}{'; ' * bool(found.door)}not a query: {error}"
-        found.reply = error_reply(wire, error.rcode) if error.rcode is not None else b""
+        found.reply = b"" if error.rcode is None else error_reply(wire, error.rcode, error.question)
         return
     found.zones = server.zones(bind, Query(wire, side, found.client, local))
     found.reply = listener.seal(query, await listener.answer(query))

@@ -105,8 +105,8 @@ def check(query: Query, wire: bytes) -> None:
 
 
 def check_size(error: bytes) -> None:
-    """An error is a header, or nothing is said."""
-    assert len(error) in (0, w.HEADER.size)
+    """An error is a header and at most the question, or nothing is said."""
+    assert not error or w.HEADER.size <= len(error) <= w.HEADER.size + w.MAX_NAME + 4
 
 
 MESSAGES = """\
@@ -172,7 +172,7 @@ def messages(data: bytes) -> None:
     try:
         query = Query(wire, ENDPOINTS[data[0] & 1 if data else 0], PEER)
     except Malformed as error:
-        check_size(error_reply(wire, error.rcode) if error.rcode is not None else b"")
+        check_size(error_reply(wire, error.rcode, error.question) if error.rcode is not None else b"")
         return
     check(query, server.answer(query))
 
