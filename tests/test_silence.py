@@ -68,7 +68,7 @@ def test_the_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert main(["-validate=strict", "-ignore=CPY109"]) == 1
     assert main(["-validate", "-ignore=CPY109,CPY2O7"]) == 2
     assert capsys.readouterr().err == (
-        'invalid value "CPY2O7" for flag -ignore: no such rule\ndid you mean "CPY207"?\n'
+        'invalid value "CPY2O7" for flag -ignore: no such rule\ndid you mean "CPY217"?\n'
     )
 
 
