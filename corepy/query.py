@@ -32,6 +32,9 @@ _OPT: Final = b"\0" + codes.OPT.to_bytes(2, "big")
 _opt = struct.Struct("!3xHxBHH").unpack_from
 """Size, version, flags and length of the options of an OPT record (RFC 6891 6.1.2, 6.1.3)."""
 
+_SUBNET_BITS: Final = {1: 32, 2: 128}
+"""The longest prefix of each address family, which the IANA numbers."""
+
 _NOBODY: Final = [""]
 """Where plugins are noted when nobody wants to know."""
 
@@ -65,6 +68,14 @@ def _accept(flags: int, counts: bytes) -> None:
     questions, answers, authorities, additionals = struct.unpack("!4H", counts)
     if questions != 1 or answers > 1 or authorities > 1 or additionals > 2:
         raise Malformed("section counts", codes.FORMERR)
+
+
+def _is_subnet(data: bytes) -> bool:
+    """Whether a client subnet has lengths that its family may have (RFC 7871 7.1.2; the octets are not looked at)."""
+    if len(data) < 4:
+        return False
+    family, source, scope = int.from_bytes(data[:2], "big"), data[2], data[3]
+    return not source if family == 0 else max(source, scope) <= _SUBNET_BITS.get(family, -1)
 
 
 class Query:
@@ -147,6 +158,8 @@ class Query:
         if found is None:
             return None
         options = tuple(w.options(wire, found)) if found.end > found.data else ()
+        if any(code == codes.CLIENT_SUBNET and not _is_subnet(data) for code, data in options):
+            raise Malformed("client subnet", codes.FORMERR)
         return Edns(found.rclass, found.ttl >> 16 & 0xFF, found.ttl & 0xFFFF, options)
 
     @property

@@ -38,6 +38,34 @@ def test_what_a_query_says() -> None:
     assert query.wire[12 : query.qend] == query.question
 
 
+@pytest.mark.parametrize(
+    ("subnet", "good"),
+    [
+        ("0001 18 00 c00002", True),
+        ("0001 20 20 c0000201", True),
+        ("0001 00 00", True),
+        ("0002 80 00 20010db8", True),
+        ("0000 00 00", True),
+        ("0001 21 00 c0000201", False),
+        ("0001 18 21 c00002", False),
+        ("0002 81 00", False),
+        ("0000 01 00", False),
+        ("0003 00 00", False),
+        ("0001 00", False),
+        ("", False),
+    ],
+)
+def test_a_client_subnet_has_lengths_that_its_family_may_have(subnet: str, good: bool) -> None:
+    options = w.option(codes.COOKIE, b"12345678") + w.option(codes.CLIENT_SUBNET, bytes.fromhex(subnet))
+    wire = w.with_additional(message("www.example.org"), w.opt_record(1232, options=options))
+    if good:
+        assert parse(wire).edns is not None
+        return
+    with pytest.raises(Malformed) as caught:
+        parse(wire)
+    assert caught.value.rcode == codes.FORMERR
+
+
 def test_no_edns_means_512_octets_and_a_stream_as_many_as_there_are() -> None:
     assert make_query().max_size == 512
     assert make_query(edns=100).max_size == 512
