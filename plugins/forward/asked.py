@@ -85,6 +85,10 @@ class Asked(Deferred):
             # All are down, or so the probes say: try one all the same.
             upstream = forward.any_upstream()
             break
+        self._ask(upstream)
+
+    def _ask(self, upstream: Watched) -> None:
+        forward = self._forward
         self._upstream = upstream
         if self.query.metadata is not None:
             self.query.metadata["forward/upstream"] = upstream.name
@@ -118,10 +122,16 @@ class Asked(Deferred):
         limit = forward.attempts
         if late or (limit and self._attempts >= limit) or self._down >= len(self._order):
             self.finish(error)
+        elif self._attempts == forward.last_resort and (passed_over := self._seems_down()) is not None:
+            self._ask(passed_over)
         elif not limit and self._at >= len(self._order):
             forward.clock.later(_PAUSE, self.ask_next)
         else:
             self.ask_next()
+
+    def _seems_down(self) -> Watched | None:
+        """An upstream that was passed over; perhaps it is back, and the next probe is not due yet."""
+        return next((upstream for upstream in self._order if upstream.fails > self._forward.max_fails), None)
 
     def _late(self) -> bool:
         """Whether nothing new is tried any more. First called when the first attempt has ended."""

@@ -150,6 +150,8 @@ class Forward(Plugin):
         self.upstreams = list(self._watched.values())
         attempts = self.max_connect_attempts
         self.attempts = 2 * len(self.upstreams) if attempts is None else attempts
+        self.last_resort = self.attempts - 1 if attempts is None and self.max_fails else -1
+        """Attempts that fail before one is made with an upstream that seems to be down."""
         self.looks_at_replies = bool(self.prefer_udp or self.failover or self.next_rcodes or self.next_on_nodata)
         self._limit = self.max_concurrent or MAX_CONCURRENT
         self.now = self.clock.now

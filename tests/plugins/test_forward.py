@@ -436,6 +436,19 @@ def test_a_down_upstream_is_passed_over() -> None:
     assert stage.fakes[0].waiting
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_last_attempt_is_for_one_that_seems_to_be_down(number: int) -> None:
+    stage = Stage(to="192.0.2.1 192.0.2.2 192.0.2.3")
+    stage.forward.upstreams[number].fails = 3
+    asked = stage.ask()
+    up = [fake for fake in stage.fakes if fake is not stage.fakes[number]]
+    for attempt in range(5):
+        assert asked.result is None
+        up[attempt % 2].fail()
+    stage.fakes[number].answer()
+    assert rcode(asked) == 0
+
+
 def test_max_fails_of_none_never_probes() -> None:
     stage = Stage("max_fails 0")
     stage.ask()
