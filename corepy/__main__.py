@@ -101,7 +101,6 @@ def _serve(values: dict[str, str | bool], port: int, kind: type[Source] | None) 
     from corepy.sockets import inherit  # noqa: PLC0415 - likewise
     from corepy.source import NotFound, Source  # noqa: PLC0415 - likewise
     from corepy.systemd import inherited  # noqa: PLC0415 - likewise
-    from corepy.workers import Workers  # noqa: PLC0415 - likewise
 
     take_descriptors()
     inherit(inherited())
@@ -109,7 +108,11 @@ def _serve(values: dict[str, str | bool], port: int, kind: type[Source] | None) 
     try:
         source = (kind or Source).find(str(conf) if conf is not None else None, port)
         configuration = source.read()
-        workers = Workers(source) if configuration.workers > 1 else None
+        workers = None
+        if configuration.workers > 1:
+            from corepy.workers import Workers  # noqa: PLC0415 - one process in most, which needs no supervisor
+
+            workers = Workers(source)
         process = Process(
             source, workers or Server(), quiet=bool(values.get("quiet")), pidfile=str(pidfile) if pidfile else None
         )
